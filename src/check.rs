@@ -1,0 +1,176 @@
+//! Gradient checks for users' own functions, modules and ops: the derivative against finite differences.
+use crate::{
+    core::{Module, Recording, Role, Tape, TensorLike, Var},
+    error::{Error, ErrorKind},
+    rng::Rng,
+    tensor::{Real, Tensor},
+};
+
+/// Inputs with up to this many elements are checked one element at a time, larger ones along random directions.
+const ELEMENTS: usize = 64;
+/// How many random directions.
+const DIRECTIONS: usize = 8;
+
+/// What a gradient check found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Report {
+    /// The largest error, relative to `max(1, |derivative|)`.
+    pub worst: f64,
+    /// How many derivatives were compared.
+    pub checked: usize,
+}
+
+/// Compares the gradients of `f` at `inputs` with central differences. The result of `f` may have any shape: it is
+/// contracted with random numbers, so that a missing factor shows.
+///
+/// Every element of an input of up to 64 is tried, else 8 random directions. The step is `cbrt(eps) * max(1, |x|)`, the
+/// tolerance 1e-6 in f64 and 2e-2 in f32, relative to `max(1, |derivative|)`. Keep away from kinks.
+///
+/// ```
+/// use chainrule::{check::gradcheck, prelude::*};
+/// let mut rng = Rng::seed(1);
+/// let x = Tensor::<f64>::uniform([3, 4], -1.0, 1.0, &mut rng);
+/// let w = Tensor::<f64>::uniform([2, 4], -1.0, 1.0, &mut rng);
+/// let report = gradcheck(&[x, w], |v| v[0].matmul_nt(&v[1]).tanh())?;
+/// assert!(report.checked == 20 && report.worst < 1e-8);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::GradCheck`] says which derivative differs and by how much; [`ErrorKind::BadRule`] if a rule gave too little.
+///
+/// # Panics
+/// As `f`.
+#[track_caller]
+pub fn gradcheck<F: Real, G>(inputs: &[Tensor<F>], f: G) -> Result<Report, Error>
+where
+    G: for<'t> Fn(&[Var<'t, F>]) -> Var<'t, F>,
+{
+    let probe = |values: &[Tensor<F>]| -> Result<(f64, Vec<Tensor<F>>), Error> {
+        let mut tape = Tape::new();
+        let r = tape.begin_train(&mut Rng::seed(0));
+        let x: Vec<_> = values.iter().map(|t| r.variable(t)).collect();
+        let y = contracted(f(&x));
+        let value = y.item();
+        Ok((value, y.grads_of(&x)?))
+    };
+    compare(inputs, &probe, &|i| format!("input {i}"))
+}
+
+/// [`gradcheck`] of the gradients themselves: the second derivatives, by the same rules on variables.
+///
+/// # Errors
+/// As [`gradcheck`].
+///
+/// # Panics
+/// As `f`.
+#[track_caller]
+pub fn gradgradcheck<F: Real, G>(inputs: &[Tensor<F>], f: G) -> Result<Report, Error>
+where
+    G: for<'t> Fn(&[Var<'t, F>]) -> Var<'t, F>,
+{
+    gradcheck(inputs, |x| {
+        let gradients = contracted(f(x)).grads_recorded(x);
+        let parts = gradients.into_iter().enumerate().map(|(k, g)| contracted(g) * (1.0 + k as f64));
+        parts.reduce(|a, b| a + b).expect("at least one input")
+    })
+}
+
+/// [`gradcheck`] with respect to every trained parameter of a module; errors name its path.
+///
+/// ```
+/// use chainrule::{check::gradcheck_module, prelude::*};
+/// let mut rng = Rng::seed(1);
+/// let net = (Dense::<f64>::new(3, 4, &mut rng), Tanh, Dense::new(4, 2, &mut rng));
+/// let x = Tensor::<f64>::uniform([5, 3], -1.0, 1.0, &mut rng);
+/// gradcheck_module(&net, |r| net.forward(&r.constant(&x)))?;
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Errors
+/// As [`gradcheck`].
+///
+/// # Panics
+/// As `f`.
+#[track_caller]
+pub fn gradcheck_module<F: Real, G>(net: &impl Module<F>, f: G) -> Result<Report, Error>
+where
+    G: for<'t> Fn(&'t Recording<F>) -> Var<'t, F>,
+{
+    let (mut values, mut paths, mut params) = (vec![], vec![], vec![]);
+    net.visit(|path, p| {
+        if p.role() == Role::Trained {
+            values.push(p.value.clone());
+            paths.push(path.to_string());
+            params.push(p);
+        }
+    });
+    // The parameters are recorded first, as the same nodes that `f` will find, and replaced by other values.
+    let probe = |values: &[Tensor<F>]| -> Result<(f64, Vec<Tensor<F>>), Error> {
+        let mut tape = Tape::new();
+        let r = tape.begin_train(&mut Rng::seed(0));
+        let x: Vec<_> = params.iter().map(|p| r.param(p)).collect();
+        let y = contracted(f(r));
+        for (x, value) in x.iter().zip(values) {
+            r.replace_leaf(*x, value);
+        }
+        r.replay();
+        Ok((y.item(), y.grads_of(&x)?))
+    };
+    compare(&values, &probe, &|i| format!("\"{}\"", paths[i]))
+}
+
+/// The sum of all entries times fixed random numbers.
+#[track_caller]
+fn contracted<F: Real>(y: Var<'_, F>) -> Var<'_, F> {
+    let weights = Tensor::uniform(y.shape(), -1.0, 1.0, &mut Rng::seed(0x5eed));
+    (y * y.constant(&weights)).sum()
+}
+
+/// A value and its gradients at some inputs.
+type Probe<'a, F> = dyn Fn(&[Tensor<F>]) -> Result<(f64, Vec<Tensor<F>>), Error> + 'a;
+
+fn compare<F: Real>(
+    inputs: &[Tensor<F>],
+    probe: &Probe<'_, F>,
+    name: &dyn Fn(usize) -> String,
+) -> Result<Report, Error> {
+    let (_, gradients) = probe(inputs)?;
+    let epsilon = F::epsilon().f64();
+    let (step, tolerance) = (epsilon.cbrt(), if epsilon < 1e-10 { 1e-6 } else { 2e-2 });
+    let mut report = Report { worst: 0.0, checked: 0 };
+    let mut rng = Rng::seed(0xd1f);
+    for (i, (x, g)) in inputs.iter().zip(&gradients).enumerate() {
+        let n = x.shape().size();
+        let whole = n <= ELEMENTS;
+        for k in 0..if whole { n } else { DIRECTIONS } {
+            let direction: Vec<f64> = match whole {
+                true => (0..n).map(|e| f64::from(e == k)).collect(),
+                false => (0..n).map(|_| rng.normal() / (n as f64).sqrt()).collect(),
+            };
+            let at = x.data().iter().zip(&direction).map(|(x, d)| x.f64().abs() * d.abs()).fold(1.0, f64::max);
+            let h = step * at;
+            let value = |sign: f64| -> Result<f64, Error> {
+                let mut moved = inputs.to_vec();
+                moved[i] = Tensor::from_fn(x.shape(), |e| x.data()[e].f64() + sign * h * direction[e]);
+                Ok(probe(&moved)?.0)
+            };
+            let numeric = (value(1.0)? - value(-1.0)?) / (2.0 * h);
+            let analytic: f64 = g.data().iter().zip(&direction).map(|(g, d)| g.f64() * d).sum();
+            let error = (analytic - numeric).abs() / numeric.abs().max(1.0);
+            report.checked += 1;
+            if error.is_nan() || error > tolerance {
+                let place = if whole { format!("element {k}") } else { format!("random direction {k}") };
+                let message = format!(
+                    "gradcheck: {} of shape {}, {place}: the rule gives {analytic:e}, central differences {numeric:e}",
+                    name(i),
+                    x.shape()
+                );
+                return Err(Error::new(ErrorKind::GradCheck, message));
+            }
+            report.worst = report.worst.max(error);
+        }
+    }
+    Ok(report)
+}

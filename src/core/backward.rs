@@ -1,0 +1,371 @@
+//! The reverse sweep: one loop over the recording.
+use crate::{
+    core::{
+        Gradient, Grads, Module, Observer, Param, ParamId, Phase, Recorded, Signal, TensorLike, TimeStep, Var, Vjp,
+        record::Record, table::Table, vjp::StepSink,
+    },
+    error::{Error, ErrorKind},
+    tensor::{Real, Tensor},
+};
+use std::{mem, panic::Location, sync::Arc};
+
+/// Where cotangents go.
+trait Sink<F: Real> {
+    fn leaf(&mut self, param: Option<ParamId>, bar: Tensor<F>);
+    #[inline]
+    fn pass(&mut self, _node: usize, _bar: &Tensor<F>) {}
+}
+
+impl<F: Real> Sink<F> for Grads<F> {
+    #[inline]
+    fn leaf(&mut self, param: Option<ParamId>, bar: Tensor<F>) {
+        if let Some(param) = param {
+            self.put(param, bar);
+        }
+    }
+}
+
+struct Nodes<'a, 't, F: Real>(&'a [Var<'t, F>], Vec<Option<Tensor<F>>>);
+impl<F: Real> Sink<F> for Nodes<'_, '_, F> {
+    fn leaf(&mut self, _: Option<ParamId>, _: Tensor<F>) {}
+    fn pass(&mut self, node: usize, bar: &Tensor<F>) {
+        for (x, found) in self.0.iter().zip(&mut self.1) {
+            if x.id as usize == node {
+                *found = Some(bar.clone());
+            }
+        }
+    }
+}
+
+/// Whether a sweep ends the recording.
+#[derive(Clone, Copy, PartialEq)]
+enum Sweep {
+    Last,
+    Retaining,
+}
+
+/// What parameters that the module does not visit are.
+#[derive(Clone, Copy, PartialEq)]
+enum Others {
+    Error,
+    Constants,
+}
+
+impl<F: Real> Record<F> {
+    #[track_caller]
+    pub(super) fn check_open(&self, who: &str) {
+        assert!(
+            !self.ended,
+            "{who}: an earlier backward() ended this recording; use backward_retained() for that one ({})",
+            Location::caller()
+        );
+    }
+
+    fn check_visited(&self, table: &Table) -> Result<(), Error> {
+        let trained = self.params.iter().filter(|(_, node)| self.nodes[*node as usize].wants != 0);
+        match trained.chain(&self.updates).find(|(id, _)| table.slot(*id).is_none()) {
+            None => Ok(()),
+            Some((_, node)) => Err(Error::new(
+                ErrorKind::NotVisited,
+                format!(
+                    "backward: the parameter recorded at {} is not visited by this module: is a field skipped in \
+                     module!, or another module meant? (backward_only counts other modules as constants)",
+                    self.nodes[*node as usize].at
+                ),
+            )),
+        }
+    }
+
+    /// Makes constants of all parameters that the module does not visit.
+    fn restrict(&mut self, table: &Table) {
+        for (id, node) in &self.params {
+            if table.slot(*id).is_none() {
+                self.nodes[*node as usize].wants = 0;
+            }
+        }
+        for i in 0..self.nodes.len() {
+            let mut wants = 0;
+            for (k, &x) in self.inputs(i).iter().enumerate() {
+                wants |= u32::from(self.nodes[x as usize].wants != 0) << k.min(31);
+            }
+            if !self.inputs(i).is_empty() {
+                let outputs = self.nodes[i].outputs as usize;
+                self.nodes[i..i + outputs].iter_mut().for_each(|node| node.wants &= wants);
+            }
+        }
+    }
+}
+
+impl<'t, F: Real> Var<'t, F> {
+    /// The gradients of this scalar with respect to every trained parameter of `net`, by path. Ends the recording.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotVisited`] if a trained parameter of the recording is not part of `net` (the message names the line
+    /// that recorded it); [`ErrorKind::BadRule`] if an op's rule gave too little.
+    ///
+    /// # Panics
+    /// If this is not a single number, or an earlier `backward` ended the recording.
+    #[track_caller]
+    pub fn backward(self, net: &impl Module<F>) -> Result<Grads<F>, Error> {
+        self.gradients(net, None, Sweep::Last, Others::Error)
+    }
+
+    /// [`Self::backward`] that shows itself to an observer on its way.
+    ///
+    /// # Errors
+    /// As `backward`, and the first error of the observer.
+    ///
+    /// # Panics
+    /// As `backward`.
+    #[track_caller]
+    pub fn backward_with(self, net: &impl Module<F>, observer: &mut impl Observer<F>) -> Result<Grads<F>, Error> {
+        self.gradients(net, Some(observer), Sweep::Last, Others::Error)
+    }
+
+    /// [`Self::backward`] that leaves the recording whole for another sweep or a replay. An optimizer step while it
+    /// lives copies the parameters.
+    ///
+    /// # Errors
+    /// As `backward`.
+    ///
+    /// # Panics
+    /// As `backward`.
+    #[track_caller]
+    pub fn backward_retained(self, net: &impl Module<F>) -> Result<Grads<F>, Error> {
+        self.gradients(net, None, Sweep::Retaining, Others::Error)
+    }
+
+    /// [`Self::backward`] for one of several recorded modules: parameters that `net` does not visit count as constants,
+    /// without an error. Ends the recording.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadRule`] if an op's rule gave too little.
+    ///
+    /// # Panics
+    /// As `backward`.
+    #[track_caller]
+    pub fn backward_only(self, net: &impl Module<F>) -> Result<Grads<F>, Error> {
+        self.gradients(net, None, Sweep::Last, Others::Constants)
+    }
+
+    #[track_caller]
+    fn gradients(
+        self,
+        net: &dyn Module<F>,
+        mut observer: Option<&mut dyn Observer<F>>,
+        sweep: Sweep,
+        others: Others,
+    ) -> Result<Grads<F>, Error> {
+        self.check_scalar("backward");
+        let table = {
+            let r = &mut *self.rec.record.borrow_mut();
+            r.check_open("backward");
+            let table = Table::of(&mut r.tables, net);
+            match others {
+                Others::Constants => r.restrict(&table),
+                Others::Error => r.check_visited(&table)?,
+            }
+            table
+        };
+        if let Some(o) = &mut observer {
+            o.recording(&Recorded { recording: self.rec, table: &table })?;
+        }
+        let mut grads = Grads::new(Arc::clone(&table));
+        self.sweep(&mut grads, observer, &table, sweep)?;
+        let r = &mut *self.rec.record.borrow_mut();
+        for (id, node) in &r.updates {
+            grads.put(*id, r.values[*node as usize].clone());
+        }
+        if sweep == Sweep::Last {
+            r.release_params();
+        }
+        Ok(grads)
+    }
+
+    /// The gradients of this scalar with respect to recorded values (variables or any other node): zeros where it does
+    /// not depend on one. Ends the recording.
+    ///
+    /// ```
+    /// # use chainrule::prelude::*;
+    /// let mut tape = Tape::new();
+    /// let r = tape.begin();
+    /// let x = r.variable(&Tensor::new([2], vec![1.0, 2.0]));
+    /// let g = (x * x * x).sum().grads_of(&[x])?;
+    /// assert_eq!(g[0].data(), [3.0, 12.0]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadRule`] if an op's rule gave too little.
+    ///
+    /// # Panics
+    /// If this is not a single number, one of `wrt` is a constant or lives elsewhere, or the recording has ended.
+    #[track_caller]
+    pub fn grads_of(self, wrt: &[Self]) -> Result<Vec<Tensor<F>>, Error> {
+        self.check_scalar("grads_of");
+        self.check_wrt("grads_of", wrt);
+        self.rec.record.borrow().check_open("grads_of");
+        let mut sink = Nodes(wrt, vec![None; wrt.len()]);
+        let table = Table::of::<F>(&mut self.rec.record.borrow_mut().tables, &Vec::<Param<F>>::new());
+        self.sweep(&mut sink, None, &table, Sweep::Last)?;
+        self.rec.record.borrow_mut().release_params();
+        let zero = |x: &Self| Tensor::filled(x.shape(), F::zero());
+        Ok(sink.1.into_iter().zip(wrt).map(|(g, x)| g.unwrap_or_else(|| zero(x))).collect())
+    }
+
+    #[track_caller]
+    pub(super) fn check_scalar(self, who: &str) {
+        let shape = self.shape();
+        assert!(
+            shape.size() == 1,
+            "{who}: shape {shape} is not a single number; sum() or mean() make one ({})",
+            Location::caller()
+        );
+    }
+
+    #[track_caller]
+    pub(super) fn check_wrt(self, who: &str, wrt: &[Self]) {
+        let (r, at) = (self.rec.record.borrow(), Location::caller());
+        for x in wrt {
+            assert!(std::ptr::eq(x.rec, self.rec), "{who}: operands live on different recordings ({at})");
+            let wants = r.nodes[x.id as usize].wants;
+            assert!(wants != 0, "{who}: a constant has no gradient; record it with variable() ({at})");
+        }
+    }
+
+    fn sweep(
+        self,
+        sink: &mut impl Sink<F>,
+        observer: Option<&mut dyn Observer<F>>,
+        table: &Table,
+        sweep: Sweep,
+    ) -> Result<(), Error> {
+        // Taken out, so that a panicking rule or observer leaves no stale cotangent behind.
+        let (mut cotangents, mut saved) = {
+            let r = &mut *self.rec.record.borrow_mut();
+            r.ended = sweep == Sweep::Last;
+            (mem::take(&mut r.cotangents), mem::take(&mut r.saved))
+        };
+        let done = self.steps(sink, observer, table, sweep, &mut cotangents, &mut saved);
+        if done.is_err() {
+            cotangents.clear();
+        }
+        let r = &mut *self.rec.record.borrow_mut();
+        (r.cotangents, r.saved) = (cotangents, saved);
+        done
+    }
+
+    fn steps(
+        self,
+        sink: &mut impl Sink<F>,
+        mut observer: Option<&mut dyn Observer<F>>,
+        table: &Table,
+        sweep: Sweep,
+        cotangents: &mut Vec<Option<Tensor<F>>>,
+        saved: &mut [Tensor<F>],
+    ) -> Result<(), Error> {
+        let r = self.rec.record.borrow();
+        let root = self.id as usize;
+        if cotangents.len() < r.nodes.len() {
+            cotangents.resize_with(r.nodes.len(), || None);
+        }
+        if r.nodes[root].wants != 0 {
+            cotangents[root] = Some(Tensor::filled(r.values[root].shape(), F::one()));
+        }
+        for i in (0..=root).rev() {
+            let (node, ids) = (&r.nodes[i], r.inputs(i));
+            if let Some(bar) = &cotangents[i] {
+                sink.pass(i, bar);
+                if let Some(o) = &mut observer {
+                    report(&r, i, table, bar, &mut **o)?;
+                }
+                if r.is_leaf(i) {
+                    sink.leaf(node.param, cotangents[i].take().expect("just seen"));
+                    continue;
+                }
+            }
+            // A further output waits for its head, which is called if any output has a cotangent.
+            let outputs = node.outputs as usize;
+            if cotangents[i..i + outputs].iter().all(Option::is_none) {
+                continue;
+            }
+            let mut steps = observer.as_mut().map(|o| Steps::new(&r, i, table, &mut **o));
+            let mut cx = Vjp {
+                values: &r.values,
+                ids,
+                output: i,
+                saved: &mut saved[r.saved_range(i)],
+                ending: sweep == Sweep::Last,
+                wants: node.wants,
+                given: 0,
+                misshapen: None,
+                cotangents,
+                steps: steps.as_mut().map(|s| s as &mut dyn StepSink<F>),
+            };
+            r.ops[i].vjp_tensor(&mut cx);
+            cx.check(r.ops[i].name(), node.at)?;
+            if let Some(steps) = steps {
+                steps.error.map_or(Ok(()), Err)?;
+            }
+            if outputs > 1 {
+                cotangents[i..i + outputs].fill(None);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tells the observer of a node that the sweep reaches.
+#[cold]
+fn report<F: Real>(
+    r: &Record<F>,
+    i: usize,
+    table: &Table,
+    bar: &Tensor<F>,
+    o: &mut dyn Observer<F>,
+) -> Result<(), Error> {
+    let (node, ids) = (&r.nodes[i], r.inputs(i));
+    let mut signal = |path, phase| o.signal(&Signal { path, phase, op: r.ops[i].name(), at: node.at, bar });
+    if let Some(name) = r.watch_name(i) {
+        signal(name, Phase::Watch)?;
+    }
+    // The elementwise op that consumes a layer's output is its activation.
+    if let &[x] = ids
+        && let Some(param) = r.nodes[x as usize].param
+        && !r.is_leaf(x as usize)
+        && r.values[x as usize].shape() == bar.shape()
+        && let Some(path) = table.layer(param)
+    {
+        signal(path, Phase::Post)?;
+    }
+    let Some(param) = node.param else { return Ok(()) };
+    if r.is_leaf(i) {
+        return table.path(param).map_or(Ok(()), |path| o.gradient(&Gradient { path, bar }));
+    }
+    table.layer(param).map_or(Ok(()), |path| signal(path, Phase::Pre))
+}
+
+/// Passes the time steps of one op on to the observer.
+struct Steps<'a, F: Real> {
+    observer: &'a mut dyn Observer<F>,
+    path: &'a str,
+    op: &'static str,
+    at: &'static Location<'static>,
+    error: Option<Error>,
+}
+
+impl<'a, F: Real> Steps<'a, F> {
+    fn new(r: &'a Record<F>, i: usize, table: &'a Table, observer: &'a mut dyn Observer<F>) -> Self {
+        let path = r.nodes[i].param.and_then(|param| table.layer(param)).unwrap_or("");
+        Self { observer, path, op: r.ops[i].name(), at: r.nodes[i].at, error: None }
+    }
+}
+
+impl<F: Real> StepSink<F> for Steps<'_, F> {
+    fn time_step(&mut self, step: usize, quantity: &'static str, bar: &Tensor<F>) {
+        if self.error.is_none() {
+            let event = TimeStep { path: self.path, op: self.op, at: self.at, step, quantity, bar };
+            self.error = self.observer.time_step(&event).err();
+        }
+    }
+}

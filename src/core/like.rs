@@ -1,0 +1,430 @@
+//! The vocabulary shared by plain tensors and recorded variables.
+use crate::{
+    core::{DynLayer, Eager, Op, OpMany, Outputs, Param, Place, Saved, Var, Vjp},
+    error::Error,
+    formula::*,
+    kernel::MapOp,
+    op::*,
+    tensor::{Labels, Real, Shape, Tensor},
+};
+use std::{borrow::Cow, ops};
+
+mod sealed {
+    pub trait Sealed {}
+    impl<F: super::Real> Sealed for super::Tensor<F> {}
+    impl<F: super::Real> Sealed for super::Var<'_, F> {}
+}
+
+macro_rules! methods { ($($(#[$doc:meta])* $op:ident { $($attr:ident: $ty:ty),* }, $method:ident, ($a:ident $(, $b:ident)*) = $v:expr; $y:ident => $d:expr;)*) => { $(
+    $(#[$doc])*
+    #[track_caller]
+    #[inline]
+    fn $method(&self $(, $b: &Self)* $(, $attr: $ty)*) -> Self {
+        Self::apply($op { $($attr),* }, &[self $(, $b)*])
+    }
+)* } }
+
+/// The vocabulary of mathematics, implemented by [`Tensor`] (computes) and [`Var`] (computes and records) alone.
+///
+/// Code that is generic over it runs on both: one forward pass serves training and inference. Shapes that do not fit
+/// are a panic that names the op, the shapes and the caller's line; the `try_` twins return an error instead.
+/// Elementwise ops of several inputs broadcast as NumPy does. Where a derivative does not exist, `docs/conventions.md`
+/// says what is taken.
+///
+/// In generic code an owned `x.mul(&y)` is the operator and moves `x`; through a reference it is the method here.
+///
+/// ```
+/// use chainrule::prelude::*;
+/// fn rms<T: TensorLike>(x: &T) -> T {
+///     x.square().mean().sqrt()
+/// }
+/// let x = Tensor::new([2], vec![3.0, 4.0]);
+/// assert_eq!(rms(&x).item(), 12.5f32.sqrt() as f64);
+/// let mut tape = Tape::new();
+/// let v = tape.begin().variable(&x);
+/// let g = rms(&v).grads_of(&[v])?;
+/// assert!((g[0].data()[0] - 3.0 / (2.0 * 12.5f32.sqrt())).abs() < 1e-6);
+/// # Ok::<(), Error>(())
+/// ```
+pub trait TensorLike:
+    Clone
+    + sealed::Sealed
+    + ops::Add<Output = Self>
+    + ops::Sub<Output = Self>
+    + ops::Mul<Output = Self>
+    + ops::Div<Output = Self>
+    + ops::Neg<Output = Self>
+    + ops::Add<f64, Output = Self>
+    + ops::Sub<f64, Output = Self>
+    + ops::Mul<f64, Output = Self>
+    + ops::Div<f64, Output = Self>
+    + for<'a> ops::Add<&'a Self, Output = Self>
+    + for<'a> ops::Sub<&'a Self, Output = Self>
+    + for<'a> ops::Mul<&'a Self, Output = Self>
+    + for<'a> ops::Div<&'a Self, Output = Self>
+{
+    /// The element type.
+    type Elem: Real;
+    /// Where it lives.
+    type Place: Place<Elem = Self::Elem, Array = Self>;
+
+    /// Applies an op of one output, for instance a user's own.
+    #[track_caller]
+    fn apply<O: Op<Self::Elem>>(op: O, inputs: &[&Self]) -> Self;
+    /// Applies an op of several outputs.
+    #[track_caller]
+    fn apply_many<O: OpMany<Self::Elem>>(op: O, inputs: &[&Self]) -> Outputs<Self>;
+    /// Where it lives: the recording, or [`Eager`].
+    fn place(&self) -> Self::Place;
+    /// The value; shares storage.
+    fn value(&self) -> Tensor<Self::Elem>;
+    /// The sizes of its axes.
+    fn shape(&self) -> Shape;
+    /// Makes it the output of the layer that owns `p`: observers see its cotangent (dL/dz), and that after its
+    /// activation (dL/dh), under the layer's path.
+    fn tag(self, p: &Param<Self::Elem>) -> Self;
+    /// Shows its cotangent to observers under this name.
+    ///
+    /// ```
+    /// # use chainrule::prelude::*;
+    /// # fn f<T: TensorLike>(x: &T) -> T {
+    /// let h = x.tanh().watch("encoder.h");
+    /// # h }
+    /// # f(&Tensor::zeros([2]));
+    /// ```
+    fn watch(self, name: impl Into<Cow<'static, str>>) -> Self;
+    #[doc(hidden)]
+    #[track_caller]
+    fn through_dyn(&self, layer: &dyn DynLayer<Self::Elem>) -> Self;
+    /// self += g, in place where that is possible.
+    #[doc(hidden)]
+    fn accumulate(&mut self, g: Self);
+    #[doc(hidden)]
+    fn accumulate_at(slot: &mut Option<Self>, shape: Shape, axis: usize, start: usize, g: Self);
+    /// The reverse rule of every elementwise op: fused on tensors, recorded on variables.
+    #[doc(hidden)]
+    fn map_vjp<O: MapOp<N>, const N: usize>(op: O, cx: &mut Vjp<'_, Self>, y_bar: Self);
+
+    /// `t` as a constant that lives where `self` lives.
+    #[track_caller]
+    fn constant(&self, t: &Tensor<Self::Elem>) -> Self {
+        self.place().constant(t)
+    }
+    /// A parameter, where `self` lives.
+    #[track_caller]
+    fn param(&self, p: &Param<Self::Elem>) -> Self {
+        self.place().param(p)
+    }
+    /// `v` becomes the value of the buffer `p` when an optimizer commits the step.
+    ///
+    /// # Panics
+    /// If `p` is not a [buffer](Param::buffer), or `v` has another shape.
+    #[track_caller]
+    fn update(&self, p: &Param<Self::Elem>, v: &Self) {
+        self.place().update(p, v);
+    }
+    /// The same value as a constant: no gradient flows back through it.
+    #[track_caller]
+    fn detach(&self) -> Self {
+        self.constant(&self.value())
+    }
+
+    elementwise!(methods);
+
+    /// `a + b`, with broadcasting.
+    #[track_caller]
+    #[inline]
+    fn add(&self, b: &Self) -> Self {
+        Self::apply(Add, &[self, b])
+    }
+    /// `a - b`, with broadcasting.
+    #[track_caller]
+    #[inline]
+    fn sub(&self, b: &Self) -> Self {
+        Self::apply(Sub, &[self, b])
+    }
+
+    /// The product of matrices `[.., m, k]` and `[.., k, n]`: `[.., m, n]`. Axes before the last two are a batch and
+    /// broadcast.
+    ///
+    /// # Panics
+    /// If an operand has fewer than two axes, inner sizes differ, or batches do not broadcast; [`Self::try_matmul`]
+    /// returns an error instead.
+    #[track_caller]
+    fn matmul(&self, b: &Self) -> Self {
+        self.matmul_with(b, false, false)
+    }
+    /// `a^T b`, without a transposed copy.
+    #[track_caller]
+    fn matmul_tn(&self, b: &Self) -> Self {
+        self.matmul_with(b, true, false)
+    }
+    /// `a b^T`, without a transposed copy.
+    #[track_caller]
+    fn matmul_nt(&self, b: &Self) -> Self {
+        self.matmul_with(b, false, true)
+    }
+    /// `op(a) op(b)`, each transposed (its last two axes) if asked, without copies.
+    #[track_caller]
+    fn matmul_with(&self, b: &Self, ta: bool, tb: bool) -> Self {
+        Self::apply(MatMul { ta, tb }, &[self, b])
+    }
+    /// [`Self::matmul`] with an error instead of a panic.
+    #[track_caller]
+    fn try_matmul(&self, b: &Self) -> Result<Self, Error> {
+        MatMul::check(self.shape(), b.shape(), false, false)?;
+        Ok(self.matmul(b))
+    }
+    /// `x w^T + b` for `x` of `[.., in]`, `w` of `[out, in]` and `b` of `[out]`: the arithmetic of a dense layer.
+    #[track_caller]
+    fn linear(&self, w: &Self, b: &Self) -> Self {
+        Self::apply(Linear, &[self, w, b])
+    }
+
+    /// The sum of all elements.
+    #[track_caller]
+    fn sum(&self) -> Self {
+        Self::apply(Sum::all(self.shape()), &[self])
+    }
+    /// The sum over some axes, which disappear.
+    #[track_caller]
+    fn sum_axes(&self, axes: &[usize]) -> Self {
+        Self::apply(Sum::over("sum", self.shape(), axes, Keep::No), &[self])
+    }
+    /// The sum over some axes, which stay with size 1.
+    #[track_caller]
+    fn sum_keep(&self, axes: &[usize]) -> Self {
+        Self::apply(Sum::over("sum", self.shape(), axes, Keep::Yes), &[self])
+    }
+    /// The mean of all elements; NaN if there are none.
+    #[track_caller]
+    fn mean(&self) -> Self {
+        self.sum().over(self.shape().size() as f64)
+    }
+    /// The mean over some axes, which disappear.
+    #[track_caller]
+    fn mean_axes(&self, axes: &[usize]) -> Self {
+        self.sum_axes(axes).over(Sum::over("mean", self.shape(), axes, Keep::No).count(self.shape()))
+    }
+    /// The mean over some axes, which stay with size 1.
+    #[track_caller]
+    fn mean_keep(&self, axes: &[usize]) -> Self {
+        self.sum_keep(axes).over(Sum::over("mean", self.shape(), axes, Keep::Yes).count(self.shape()))
+    }
+    /// The largest of all elements; NaN if one is. Ties share the derivative evenly.
+    ///
+    /// # Panics
+    /// If there are none.
+    #[track_caller]
+    fn max(&self) -> Self {
+        Self::apply(Max::all(self.shape()), &[self])
+    }
+    /// The largest over some axes, which disappear. Ties share the derivative evenly.
+    ///
+    /// # Panics
+    /// If one of the axes is empty.
+    #[track_caller]
+    fn max_axes(&self, axes: &[usize]) -> Self {
+        Self::apply(Max::over(self.shape(), axes, Keep::No), &[self])
+    }
+    /// The largest over some axes, which stay with size 1. Ties share the derivative evenly.
+    ///
+    /// # Panics
+    /// If one of the axes is empty.
+    #[track_caller]
+    fn max_keep(&self, axes: &[usize]) -> Self {
+        Self::apply(Max::over(self.shape(), axes, Keep::Yes), &[self])
+    }
+    /// Sums what broadcasting repeated, until `shape` is left: the transpose of [`Self::broadcast_to`].
+    #[track_caller]
+    fn sum_to(&self, shape: Shape) -> Self {
+        if self.shape() == shape { self.clone() } else { Self::apply(Sum::to(self.shape(), shape), &[self]) }
+    }
+
+    /// The same elements, row after row, in another shape; shares storage.
+    ///
+    /// # Panics
+    /// If the sizes differ; [`Self::try_reshape`] returns an error instead.
+    #[track_caller]
+    fn reshape(&self, shape: impl Into<Shape>) -> Self {
+        Self::apply(Reshape { shape: shape.into() }, &[self])
+    }
+    /// [`Self::reshape`] with an error instead of a panic.
+    #[track_caller]
+    fn try_reshape(&self, shape: impl Into<Shape>) -> Result<Self, Error> {
+        let shape = shape.into();
+        Reshape { shape }.check(self.shape())?;
+        Ok(self.reshape(shape))
+    }
+    /// A new axis of size 1 before `axis`.
+    #[track_caller]
+    fn unsqueeze(&self, axis: usize) -> Self {
+        self.reshape(unsqueezed(self.shape(), axis))
+    }
+    /// Without `axis`, which has size 1.
+    #[track_caller]
+    fn squeeze(&self, axis: usize) -> Self {
+        self.reshape(squeezed(self.shape(), axis))
+    }
+    /// Two axes exchanged; copies. (A matrix product needs no transposed copy: [`Self::matmul_nt`], [`Self::matmul_tn`].)
+    #[track_caller]
+    fn transpose(&self, a: usize, b: usize) -> Self {
+        Self::apply(Permute::exchange(self.shape(), a, b), &[self])
+    }
+    /// Axis `k` of the result is axis `axes[k]` of `self`; copies.
+    #[track_caller]
+    fn permute(&self, axes: &[usize]) -> Self {
+        Self::apply(Permute::new(self.shape(), axes), &[self])
+    }
+    /// Repeated to `shape`, as elementwise ops do by themselves.
+    ///
+    /// # Panics
+    /// If it does not broadcast to `shape`; [`Self::try_broadcast_to`] returns an error instead.
+    #[track_caller]
+    fn broadcast_to(&self, shape: impl Into<Shape>) -> Self {
+        let shape = shape.into();
+        if self.shape() == shape { self.clone() } else { Self::apply(BroadcastTo { shape }, &[self]) }
+    }
+    /// [`Self::broadcast_to`] with an error instead of a panic.
+    #[track_caller]
+    fn try_broadcast_to(&self, shape: impl Into<Shape>) -> Result<Self, Error> {
+        let shape = shape.into();
+        BroadcastTo { shape }.check(self.shape())?;
+        Ok(self.broadcast_to(shape))
+    }
+    /// One after the other along `axis`; all other sizes agree.
+    ///
+    /// # Panics
+    /// If there are none, or shapes do not fit; [`Self::try_concat`] returns an error instead.
+    #[track_caller]
+    fn concat(parts: &[&Self], axis: usize) -> Self {
+        Self::apply(Concat { axis }, parts)
+    }
+    /// [`Self::concat`] with an error instead of a panic.
+    #[track_caller]
+    fn try_concat(parts: &[&Self], axis: usize) -> Result<Self, Error> {
+        Concat { axis }.check(parts.iter().map(|part| part.shape()))?;
+        Ok(Self::concat(parts, axis))
+    }
+    /// The places `range` of `axis`; along axis 0 it shares storage.
+    ///
+    /// # Panics
+    /// If the axis does not exist or the range leaves it.
+    #[track_caller]
+    fn slice(&self, axis: usize, range: ops::Range<usize>) -> Self {
+        Self::apply(Slice { axis, start: range.start, end: range.end }, &[self])
+    }
+    /// Zeros of size `size` along `axis`, with `self` from place `start`: the transpose of [`Self::slice`].
+    #[track_caller]
+    fn pad_axis(&self, axis: usize, start: usize, size: usize) -> Self {
+        Self::apply(PadAxis { axis, start, size }, &[self])
+    }
+    /// The places `ids` of `axis`, in that order, repeated as often as asked.
+    ///
+    /// # Panics
+    /// If the axis does not exist, or `ids` may exceed it; [`Self::try_index_select`] returns an error instead.
+    #[track_caller]
+    fn index_select(&self, axis: usize, ids: &Labels) -> Self {
+        Self::apply(IndexSelect { axis, ids: ids.clone() }, &[self])
+    }
+    /// [`Self::index_select`] with an error instead of a panic.
+    #[track_caller]
+    fn try_index_select(&self, axis: usize, ids: &Labels) -> Result<Self, Error> {
+        IndexSelect { axis, ids: ids.clone() }.check(self.shape())?;
+        Ok(self.index_select(axis, ids))
+    }
+
+    /// `e^x / sum(e^x)` along the last axis, without overflow. (Another axis: [`Self::transpose`] before and after.)
+    #[track_caller]
+    fn softmax(&self) -> Self {
+        Self::apply(Softmax, &[self])
+    }
+    /// `ln(softmax(x))` along the last axis, also where softmax underflows.
+    #[track_caller]
+    fn log_softmax(&self) -> Self {
+        Self::apply(LogSoftmax, &[self])
+    }
+    /// The mean over rows of `-ln softmax(x)[label]`: `x` holds logits `[.., classes]`, one row for each label.
+    ///
+    /// # Panics
+    /// If the number of rows or classes differs from the labels'.
+    #[track_caller]
+    fn softmax_cross_entropy(&self, labels: &Labels) -> Self {
+        Self::apply(SoftmaxCrossEntropy { labels: labels.clone() }, &[self])
+    }
+    /// The mean of `(x - target)^2`.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    #[track_caller]
+    fn mse(&self, target: &Self) -> Self {
+        same_shape("mse", self.shape(), target.shape());
+        TensorLike::sub(self, target).square().mean()
+    }
+
+    /// In training each element is 0 with probability `p`, else divided by `1 - p`; the identity in evaluation.
+    ///
+    /// # Panics
+    /// On a recording made by [`Tape::begin`](crate::Tape::begin), which may not draw; if `p` is not in `0..1`.
+    ///
+    /// # Source
+    /// Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014 (in the inverted form).
+    #[track_caller]
+    fn dropout(&self, p: f64) -> Self {
+        Dropout::check(p);
+        match self.place().draw("dropout") {
+            Some(key) => Self::apply(Dropout { p, key }, &[self]),
+            None => self.clone(),
+        }
+    }
+}
+
+impl<F: Real> TensorLike for Tensor<F> {
+    type Elem = F;
+    type Place = Eager<F>;
+
+    #[track_caller]
+    #[inline]
+    fn apply<O: Op<F>>(op: O, inputs: &[&Self]) -> Self {
+        op.forward(inputs, &mut Saved(None))
+    }
+    #[track_caller]
+    fn apply_many<O: OpMany<F>>(op: O, inputs: &[&Self]) -> Outputs<Self> {
+        op.forward(inputs, &mut Saved(None))
+    }
+    fn place(&self) -> Eager<F> {
+        Eager::HERE
+    }
+    fn value(&self) -> Tensor<F> {
+        self.clone()
+    }
+    #[inline]
+    fn shape(&self) -> Shape {
+        self.shape()
+    }
+    fn tag(self, _: &Param<F>) -> Self {
+        self
+    }
+    fn watch(self, _: impl Into<Cow<'static, str>>) -> Self {
+        self
+    }
+    #[track_caller]
+    fn through_dyn(&self, layer: &dyn DynLayer<F>) -> Self {
+        layer.on_tensor(self)
+    }
+    #[inline]
+    fn accumulate(&mut self, g: Self) {
+        match self.unique_data() {
+            Some(sum) => F::add_into(sum, g.data()),
+            None => *self = TensorLike::add(self, &g),
+        }
+    }
+    fn accumulate_at(slot: &mut Option<Self>, shape: Shape, axis: usize, start: usize, g: Self) {
+        let sum = slot.get_or_insert_with(|| Tensor::filled(shape, F::zero()));
+        F::add_blocks(PadAxis::blocks(shape, axis, start, g.shape()[axis]), g.data(), sum.data_mut());
+    }
+    #[inline]
+    fn map_vjp<O: MapOp<N>, const N: usize>(op: O, cx: &mut Vjp<'_, Self>, y_bar: Self) {
+        fused_vjp(op, cx, y_bar);
+    }
+}

@@ -1,0 +1,33 @@
+//! Recording, differentiating, parameters and modules.
+mod backward;
+mod grads;
+mod higher;
+mod layer;
+mod like;
+pub(crate) mod module;
+mod observer;
+mod op;
+mod operators;
+mod param;
+mod path;
+mod place;
+mod record;
+mod replay;
+mod table;
+mod tape;
+mod var;
+mod vjp;
+
+pub(crate) use grads::check_limit;
+pub use grads::{Clipped, ClippedValues, Grads, Key};
+pub use layer::{AnyLayer, DynLayer, Layer};
+pub use like::TensorLike;
+pub use module::Module;
+pub use observer::{Gradient, Observer, Phase, Recorded, RecordedNode, Signal, TimeStep};
+pub use op::{Op, OpMany, Outputs, Saved};
+pub use param::{Param, ParamId, Role};
+pub use path::Path;
+pub use place::{Eager, Place};
+pub use tape::{Recording, Tape};
+pub use var::Var;
+pub use vjp::Vjp;

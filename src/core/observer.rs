@@ -1,0 +1,156 @@
+//! What a sweep shows of itself.
+use crate::{
+    core::{Recording, table::Table},
+    error::Error,
+    tensor::{Real, Tensor},
+};
+use std::panic::Location;
+
+/// Where a [`Signal`] was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// dL/dz: at the output of a layer's own arithmetic, before its activation.
+    Pre,
+    /// dL/dh: at the elementwise op that consumes it, that is after the activation.
+    Post,
+    /// At a node named by [`TensorLike::watch`](crate::TensorLike::watch).
+    Watch,
+}
+
+/// The recording, once before the sweep.
+#[non_exhaustive]
+pub struct Recorded<'a, F: Real> {
+    /// Forward values, ops and lines.
+    pub recording: &'a Recording<F>,
+    pub(crate) table: &'a Table,
+}
+
+/// One node of a recording.
+#[non_exhaustive]
+pub struct RecordedNode<'a, F: Real> {
+    /// Its place on the recording.
+    pub index: usize,
+    /// The op's name; `leaf` for data, variables and parameters.
+    pub op: &'static str,
+    /// The line that recorded it.
+    pub at: &'static Location<'static>,
+    /// Its value.
+    pub value: &'a Tensor<F>,
+    /// The nodes it was computed from.
+    pub inputs: &'a [u32],
+    /// Of a parameter its path; of a layer's output (before the activation) the layer's path; of a watched node its name.
+    pub path: Option<&'a str>,
+}
+
+impl<F: Real> Recorded<'_, F> {
+    /// Calls `f` for every node from the first.
+    pub fn each_node(&self, f: impl FnMut(RecordedNode<'_, F>)) {
+        self.recording.walk(Some(self.table), f);
+    }
+}
+
+/// A back-propagated signal at a tagged node.
+#[non_exhaustive]
+pub struct Signal<'a, F: Real> {
+    /// The path of the layer, or the name given to `watch`.
+    pub path: &'a str,
+    /// Where it was taken.
+    pub phase: Phase,
+    /// The op of the node.
+    pub op: &'static str,
+    /// The line that recorded the node.
+    pub at: &'static Location<'static>,
+    /// The cotangent, with the node's shape.
+    pub bar: &'a Tensor<F>,
+}
+
+/// A cotangent inside a recurrent op, from the last step to the first.
+#[non_exhaustive]
+pub struct TimeStep<'a, F: Real> {
+    /// The path of the layer (empty if it has none).
+    pub path: &'a str,
+    /// The op that reports.
+    pub op: &'static str,
+    /// The line that recorded the op.
+    pub at: &'static Location<'static>,
+    /// The step, counted from 0.
+    pub step: usize,
+    /// What it is: the state's name, for instance `h` or `c`.
+    pub quantity: &'static str,
+    /// The cotangent.
+    pub bar: &'a Tensor<F>,
+}
+
+/// The accumulated gradient of a parameter.
+#[non_exhaustive]
+pub struct Gradient<'a, F: Real> {
+    /// The parameter's path.
+    pub path: &'a str,
+    /// Its gradient, before any clipping.
+    pub bar: &'a Tensor<F>,
+}
+
+/// Sees a sweep as it passes, from the loss backwards: an argument of [`Var::backward_with`](crate::Var::backward_with).
+///
+/// Every method has an empty default. An error ends the sweep and is returned by `backward_with`. Pairs and `Option`s
+/// of observers are observers. Without an observer the cost is one branch a node.
+///
+/// ```
+/// use chainrule::{core::{Gradient, Signal}, prelude::*};
+/// struct Print;
+/// impl Observer for Print {
+///     fn signal(&mut self, s: &Signal<'_, f32>) -> Result<(), Error> {
+///         Ok(println!("{} {:?} {:.3e}", s.path, s.phase, s.bar.norm()))
+///     }
+///     fn gradient(&mut self, g: &Gradient<'_, f32>) -> Result<(), Error> {
+///         Ok(println!("{} {:.3e}", g.path, g.bar.norm()))
+///     }
+/// }
+/// let mut rng = Rng::seed(1);
+/// let net = (Dense::new(3, 4, &mut rng), Sigmoid, Dense::new(4, 1, &mut rng));
+/// let mut tape = Tape::new();
+/// let loss = net.forward(&tape.begin().constant(&Tensor::ones([2, 3]))).square().mean();
+/// let g = loss.backward_with(&net, &mut Print)?;
+/// # assert_eq!(g.iter().count(), 4);
+/// # Ok::<(), Error>(())
+/// ```
+#[allow(unused_variables)]
+pub trait Observer<F: Real = f32> {
+    /// Once before the sweep: forward values, ops, lines.
+    fn recording(&mut self, recorded: &Recorded<'_, F>) -> Result<(), Error> {
+        Ok(())
+    }
+    /// Each tagged node, before and after its activation, and each watched node.
+    fn signal(&mut self, signal: &Signal<'_, F>) -> Result<(), Error> {
+        Ok(())
+    }
+    /// Each time step of a recurrent layer.
+    fn time_step(&mut self, step: &TimeStep<'_, F>) -> Result<(), Error> {
+        Ok(())
+    }
+    /// Each trained parameter, once its gradient is complete.
+    fn gradient(&mut self, gradient: &Gradient<'_, F>) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+macro_rules! passed_on { ($($event:ident($ty:ident))*) => {
+    impl<F: Real, O: Observer<F>> Observer<F> for Option<O> {
+        $( fn $event(&mut self, event: &$ty<'_, F>) -> Result<(), Error> {
+            self.as_mut().map_or(Ok(()), |o| o.$event(event))
+        } )*
+    }
+    impl<F: Real, A: Observer<F>, B: Observer<F>> Observer<F> for (A, B) {
+        $( fn $event(&mut self, event: &$ty<'_, F>) -> Result<(), Error> {
+            self.0.$event(event)?;
+            self.1.$event(event)
+        } )*
+    }
+    impl<F: Real, O: Observer<F> + ?Sized> Observer<F> for &mut O {
+        $( fn $event(&mut self, event: &$ty<'_, F>) -> Result<(), Error> {
+            (**self).$event(event)
+        } )*
+    }
+} }
+passed_on! { recording(Recorded) signal(Signal) time_step(TimeStep) gradient(Gradient) }

@@ -1,0 +1,256 @@
+//! Plain numbers as the kernels see them: one lane of a loop that the compiler vectorises.
+use super::{Number, single};
+use crate::real::Base;
+use std::ops;
+
+/// `a * b + c`, in one rounding or two.
+pub(super) trait MulAdd<F> {
+    /// `a * b + c`.
+    fn mul_add(a: F, b: F, c: F) -> F;
+}
+
+/// A number of a loop: loaded from and stored to a slice of `F`.
+pub trait Lane<F>: Number {
+    /// From memory.
+    fn load(x: F) -> Self;
+    /// To memory.
+    fn store(self) -> F;
+}
+
+/// An element type with its two kinds of lanes.
+pub trait Lanes: Base {
+    /// Without fused multiply-add.
+    type Plain: Lane<Self>;
+    /// With it.
+    type Fused: Lane<Self>;
+}
+impl Lanes for f32 {
+    type Plain = Plain<f32>;
+    type Fused = Fused<f32>;
+}
+impl Lanes for f64 {
+    type Plain = Plain<f64>;
+    type Fused = Fused<f64>;
+}
+
+/// A lane on a processor without fused multiply-add (where `mul_add` would be a library call).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Plain<F>(pub F);
+/// A lane on a processor with fused multiply-add.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fused<F>(pub F);
+
+impl<F: Base> MulAdd<F> for Plain<F> {
+    #[inline(always)]
+    fn mul_add(a: F, b: F, c: F) -> F {
+        a * b + c
+    }
+}
+impl<F: Base> MulAdd<F> for Fused<F> {
+    #[inline(always)]
+    fn mul_add(a: F, b: F, c: F) -> F {
+        a.mul_add(b, c)
+    }
+}
+
+/// What differs between the element types.
+trait Transcendental: Base {
+    fn exp_lane<M: MulAdd<Self>>(self) -> Self;
+    fn tanh_lane<M: MulAdd<Self>>(self) -> Self;
+    /// Through f64, where f32 alone would lose digits.
+    fn wide(self, f: fn(f64) -> f64) -> Self;
+}
+impl Transcendental for f32 {
+    #[inline(always)]
+    fn exp_lane<M: MulAdd<f32>>(self) -> f32 {
+        single::exp::<M>(self)
+    }
+    #[inline(always)]
+    fn tanh_lane<M: MulAdd<f32>>(self) -> f32 {
+        single::tanh::<M>(self)
+    }
+    #[inline(always)]
+    fn wide(self, f: fn(f64) -> f64) -> f32 {
+        f(self.into()) as f32
+    }
+}
+impl Transcendental for f64 {
+    #[inline(always)]
+    fn exp_lane<M: MulAdd<f64>>(self) -> f64 {
+        self.exp()
+    }
+    #[inline(always)]
+    fn tanh_lane<M: MulAdd<f64>>(self) -> f64 {
+        self.tanh()
+    }
+    #[inline(always)]
+    fn wide(self, f: fn(f64) -> f64) -> f64 {
+        f(self)
+    }
+}
+
+/// e^-x^2 without the error of rounding x^2, which the exponential would multiply by x^2.
+fn gauss(x: f64) -> f64 {
+    let square = x * x;
+    if !square.is_finite() {
+        return if x.is_nan() { x } else { 0.0 };
+    }
+    let rest = x.mul_add(x, -square);
+    (-square).exp() * (1.0 - rest)
+}
+
+macro_rules! lane { ($lane:ident: $($op:ident $method:ident),*) => {
+    $(
+        impl<F: Base> ops::$op for $lane<F> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, b: Self) -> Self {
+                Self(ops::$op::$method(self.0, b.0))
+            }
+        }
+    )*
+    impl<F: Base> ops::Neg for $lane<F> {
+        type Output = Self;
+        #[inline(always)]
+        fn neg(self) -> Self {
+            Self(-self.0)
+        }
+    }
+    impl Lane<f32> for $lane<f32> {
+        #[inline(always)]
+        fn load(x: f32) -> Self {
+            Self(x)
+        }
+        #[inline(always)]
+        fn store(self) -> f32 {
+            self.0
+        }
+    }
+    impl Lane<f64> for $lane<f64> {
+        #[inline(always)]
+        fn load(x: f64) -> Self {
+            Self(x)
+        }
+        #[inline(always)]
+        fn store(self) -> f64 {
+            self.0
+        }
+    }
+    #[allow(private_bounds)]
+    impl<F: Transcendental> Number for $lane<F> {
+        #[inline(always)]
+        fn lit(self, c: f64) -> Self {
+            Self(F::of(c))
+        }
+        #[inline(always)]
+        fn abs(self) -> Self {
+            Self(self.0.abs())
+        }
+        #[inline(always)]
+        fn sign(self) -> Self {
+            let below = if self.0 < F::zero() { -F::one() } else { self.0 }; // 0 and NaN stay
+            Self(if self.0 > F::zero() { F::one() } else { below })
+        }
+        #[inline(always)]
+        fn step(self) -> Self {
+            Self(if self.0 > F::zero() { F::one() } else { F::zero() })
+        }
+        #[inline(always)]
+        fn exp(self) -> Self {
+            Self(self.0.exp_lane::<Self>())
+        }
+        #[inline(always)]
+        fn ln(self) -> Self {
+            Self(self.0.ln())
+        }
+        #[inline(always)]
+        fn sqrt(self) -> Self {
+            Self(self.0.sqrt())
+        }
+        #[inline(always)]
+        fn recip(self) -> Self {
+            Self(F::one() / self.0)
+        }
+        #[inline(always)]
+        fn powi(self, n: i32) -> Self {
+            Self(self.0.powi(n))
+        }
+        #[inline(always)]
+        fn powf(self, p: f64) -> Self {
+            Self(self.0.powf(F::of(p)))
+        }
+        #[inline(always)]
+        fn tanh(self) -> Self {
+            Self(self.0.tanh_lane::<Self>())
+        }
+        #[inline(always)]
+        fn sech2(self) -> Self {
+            // 4 e / (1 + e)^2 with e = exp(-2 |x|): 1 - y * y would have no digits in the tails.
+            let e = (self.0.abs() * F::of(-2.0)).exp_lane::<Self>();
+            let d = F::one() + e;
+            Self(F::of(4.0) * e / (d * d))
+        }
+        #[inline(always)]
+        fn sigmoid(self) -> Self {
+            let e = (-self.0.abs()).exp_lane::<Self>();
+            let n = if self.0 < F::zero() { e } else { F::one() };
+            Self(n / (F::one() + e))
+        }
+        #[inline(always)]
+        fn sigmoid_slope(self) -> Self {
+            let e = (-self.0.abs()).exp_lane::<Self>();
+            let d = F::one() + e;
+            Self(e / (d * d))
+        }
+        #[inline(always)]
+        fn softplus(self) -> Self {
+            let e = (-self.0.abs()).exp_lane::<Self>();
+            Self(self.relu().0 + e.ln_1p())
+        }
+        #[inline(always)]
+        fn relu(self) -> Self {
+            Self(if self.0 < F::zero() { F::zero() } else { self.0 })
+        }
+        #[inline(always)]
+        fn erf(self) -> Self {
+            Self(self.0.wide(libm::erf))
+        }
+        #[inline(always)]
+        fn erfc(self) -> Self {
+            Self(self.0.wide(libm::erfc))
+        }
+        #[inline(always)]
+        fn gauss(self) -> Self {
+            Self(self.0.wide(gauss))
+        }
+        #[inline(always)]
+        fn maximum(self, b: Self) -> Self {
+            Self(if self.0 > b.0 || self.0.is_nan() { self.0 } else { b.0 })
+        }
+        #[inline(always)]
+        fn minimum(self, b: Self) -> Self {
+            Self(if self.0 < b.0 || self.0.is_nan() { self.0 } else { b.0 })
+        }
+        #[inline(always)]
+        fn gt(self, b: Self) -> Self {
+            Self(if self.0 > b.0 { F::one() } else { F::zero() })
+        }
+        #[inline(always)]
+        fn ge(self, b: Self) -> Self {
+            Self(if self.0 >= b.0 { F::one() } else { F::zero() })
+        }
+        #[inline(always)]
+        fn where_cond(self, a: Self, b: Self) -> Self {
+            if self.0 != F::zero() { a } else { b }
+        }
+        #[inline(always)]
+        fn chain(self, slope: Self) -> Self {
+            let product = self.0 * slope.0;
+            // `|`, not `||`: a branch would keep the loop from vectorising.
+            let zero = (self.0 == F::zero()) | (slope.0 == F::zero());
+            Self(if zero { F::zero() } else { product })
+        }
+    }
+} }
+lane! { Plain: Add add, Sub sub, Mul mul, Div div }
+lane! { Fused: Add add, Sub sub, Mul mul, Div div }

@@ -1,0 +1,99 @@
+//! Loops over slices and nothing else. Everything is generic once and instantiated here for f32 and f64, so that a
+//! user's debug build runs optimised code.
+mod blocks;
+mod dispatch;
+mod gemm;
+mod maps;
+mod reduce;
+mod rows;
+mod threads;
+mod vector;
+
+use crate::real::Base;
+pub use blocks::Blocks;
+pub use gemm::{Accum, Gemm, Products};
+pub use maps::{MapOp, Maps, Pass, run};
+pub use threads::with_threads;
+pub use vector::{AdamStep, GradientMap, SgdStep};
+
+/// More axes than this no tensor has.
+pub const MAX_AXES: usize = 6;
+/// A number for each axis.
+pub type Axes = [usize; MAX_AXES];
+
+macro_rules! kernels { ($( $(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)? = $kernel:expr; )*) => {
+    /// The concrete kernels of an element type.
+    pub trait Kernels: Maps + Products {
+        $( $(#[$doc])* fn $name($($arg: $ty),*) $(-> $ret)?; )*
+    }
+    macro_rules! instantiate { ($f:ident) => {
+        impl Kernels for $f {
+            $( fn $name($($arg: $ty),*) $(-> $ret)? { $kernel($($arg),*) } )*
+        }
+    } }
+} }
+
+kernels! {
+    /// `out = a + b`.
+    fn add_slices(a: &[Self], b: &[Self], out: &mut [Self]) = vector::add;
+    /// `out = a - b`.
+    fn sub_slices(a: &[Self], b: &[Self], out: &mut [Self]) = vector::sub;
+    /// `out += x`.
+    fn add_into(out: &mut [Self], x: &[Self]) = vector::add_into;
+    /// `out += c * x`.
+    fn axpy(c: Self, x: &[Self], out: &mut [Self]) = vector::axpy;
+    /// `out *= c`.
+    fn scale_by(c: Self, out: &mut [Self]) = vector::scale_by;
+    /// `out = c` everywhere.
+    fn fill(c: Self, out: &mut [Self]) = fill;
+    /// `out = x`.
+    fn copy(x: &[Self], out: &mut [Self]) = copy;
+    /// Copies blocks.
+    fn copy_blocks(b: Blocks, x: &[Self], out: &mut [Self]) = blocks::copy;
+    /// Adds blocks.
+    fn add_blocks(b: Blocks, x: &[Self], out: &mut [Self]) = blocks::add;
+    /// `out` in row-major order over `sizes`, read from `x` with these steps (0: a broadcast axis).
+    fn strided(sizes: &[usize], steps: &[usize], x: &[Self], out: &mut [Self]) = blocks::strided;
+    /// Blocks of `inner` elements at the places `ids` of an axis of `n`.
+    fn gather(n: usize, inner: usize, x: &[Self], ids: &[u32], out: &mut [Self]) = blocks::gather;
+    /// The transpose of `gather`: adds, in the order of `ids`.
+    fn scatter_add(n: usize, inner: usize, x: &[Self], ids: &[u32], out: &mut [Self]) = blocks::scatter_add;
+    /// The sum over the axes of step 0.
+    fn sum_axes(sizes: &[usize], steps: &[usize], x: &[Self], out: &mut [Self]) = reduce::sum;
+    /// The largest over the axes of step 0; a NaN wins.
+    fn max_axes(sizes: &[usize], steps: &[usize], x: &[Self], out: &mut [Self]) = reduce::max;
+    /// Softmax of each row of `n`.
+    fn softmax(n: usize, x: &[Self], out: &mut [Self]) = rows::softmax;
+    /// Its logarithm.
+    fn log_softmax(n: usize, x: &[Self], out: &mut [Self]) = rows::log_softmax;
+    /// Softmax into `out`; returns the sum over rows of `-ln p[label]`.
+    fn softmax_nll(n: usize, x: &[Self], labels: &[u32], out: &mut [Self]) -> f64 = rows::softmax_nll;
+    /// `p = (p - one_hot(labels)) * c`.
+    fn nll_grad(n: usize, p: &mut [Self], labels: &[u32], c: Self) = rows::nll_grad;
+    /// Zero with probability `p`, else `x / (1 - p)`; the mask is a function of key and element.
+    fn dropout(key: u64, p: f64, x: &[Self], out: &mut [Self]) = vector::dropout;
+    /// Fast; overflows and underflows as f64 does.
+    fn sum_squares(x: &[Self]) -> f64 = reduce::sum_squares;
+    /// Of `x / unit`, with `x` limited to `-limit..=limit` first.
+    fn sum_squares_scaled(x: &[Self], unit: f64, limit: f64) -> f64 = reduce::sum_squares_scaled;
+    /// The largest absolute value; NaN wins.
+    fn max_abs(x: &[Self]) -> f64 = reduce::max_abs;
+    /// Whether no entry is NaN or infinite.
+    fn all_finite(x: &[Self]) -> bool = reduce::all_finite;
+    /// Limits entries to `-limit..=limit`; how many were outside.
+    fn clamp_abs(x: &mut [Self], limit: Self) -> usize = vector::clamp_abs;
+    /// One optimizer step.
+    fn sgd(s: SgdStep<Self>, w: &mut [Self], g: &[Self], velocity: Option<&mut [Self]>) = vector::sgd;
+    /// One optimizer step.
+    fn adam(s: AdamStep<Self>, w: &mut [Self], g: &[Self], m: &mut [Self], v: &mut [Self]) = vector::adam;
+}
+instantiate! { f32 }
+instantiate! { f64 }
+
+fn fill<F: Base>(c: F, out: &mut [F]) {
+    out.fill(c);
+}
+
+fn copy<F: Base>(x: &[F], out: &mut [F]) {
+    out.copy_from_slice(x);
+}

@@ -1,0 +1,155 @@
+use crate::{
+    rng::Rng,
+    tensor::{Real, Shape, Tensor},
+};
+
+/// How a weight begins.
+///
+/// ```
+/// use chainrule::{nn::Init, prelude::*};
+/// let mut rng = Rng::seed(1);
+/// let w: Tensor = Init::xavier().tensor([200, 100], &mut rng);
+/// let bound = (6.0f64 / 300.0).sqrt();
+/// assert!(w.data().iter().all(|w| (*w as f64).abs() <= bound));
+/// let w: Tensor = Init::he().tensor([200, 100], &mut rng);
+/// let std = w.norm() / (20_000f64).sqrt();
+/// assert!((std - (2.0f64 / 100.0).sqrt()).abs() < 0.01);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Init {
+    /// 0 everywhere.
+    Zeros,
+    /// One number everywhere.
+    Constant(f64),
+    /// Uniform in `lo..hi`.
+    Uniform {
+        /// The lower end.
+        lo: f64,
+        /// The upper end.
+        hi: f64,
+    },
+    /// Normal.
+    Normal {
+        /// The mean.
+        mean: f64,
+        /// The standard deviation.
+        std: f64,
+    },
+    /// Mean 0 and variance `gain^2 / fan`.
+    Scaled {
+        /// The gain.
+        gain: f64,
+        /// By which fan the variance is divided.
+        fan: Fan,
+        /// Normal, or uniform with the same variance.
+        draw: Draw,
+    },
+}
+
+/// The number of connections by which a variance is divided. A weight `[out, in, ..]` has fan-in `in` and fan-out `out`,
+/// each times the product of the axes behind them (a kernel's size).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fan {
+    /// Fan-in: keeps the variance of the forward pass.
+    In,
+    /// Fan-out: keeps the variance of the backward pass.
+    Out,
+    /// The mean of the two.
+    Average,
+}
+
+/// How numbers are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draw {
+    /// From a normal distribution.
+    Normal,
+    /// Uniformly.
+    Uniform,
+}
+
+impl Init {
+    /// `U(+-sqrt(6 / (in + out)))`: Xavier, also called Glorot or normalised. For tanh.
+    ///
+    /// # Source
+    /// Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, eq. 16.
+    pub fn xavier() -> Self {
+        Self::Scaled { gain: 1.0, fan: Fan::Average, draw: Draw::Uniform }
+    }
+
+    /// `N(0, 2 / in)`: He, also called Kaiming. For ReLU.
+    ///
+    /// # Source
+    /// He et al., "Delving deep into rectifiers", 2015, eq. 10.
+    pub fn he() -> Self {
+        Self::Scaled { gain: std::f64::consts::SQRT_2, fan: Fan::In, draw: Draw::Normal }
+    }
+
+    /// `U(+-1/sqrt(in))`: the standard initialisation of Glorot and Bengio's eq. 1, and PyTorch's default.
+    pub fn standard() -> Self {
+        Self::Scaled { gain: (1.0f64 / 3.0).sqrt(), fan: Fan::In, draw: Draw::Uniform }
+    }
+
+    /// The same with another gain; only [`Init::Scaled`] has one.
+    pub fn gain(self, gain: f64) -> Self {
+        match self {
+            Self::Scaled { fan, draw, .. } => Self::Scaled { gain, fan, draw },
+            other => other,
+        }
+    }
+
+    /// The same with another fan; only [`Init::Scaled`] has one.
+    pub fn fan(self, fan: Fan) -> Self {
+        match self {
+            Self::Scaled { gain, draw, .. } => Self::Scaled { gain, fan, draw },
+            other => other,
+        }
+    }
+
+    /// The same drawn otherwise; only [`Init::Scaled`] has a choice.
+    pub fn draw(self, draw: Draw) -> Self {
+        match self {
+            Self::Scaled { gain, fan, .. } => Self::Scaled { gain, fan, draw },
+            other => other,
+        }
+    }
+
+    /// A tensor that begins so.
+    ///
+    /// # Panics
+    /// If memory cannot hold the shape.
+    #[track_caller]
+    pub fn tensor<F: Real>(self, shape: impl Into<Shape>, rng: &mut Rng) -> Tensor<F> {
+        let shape = shape.into();
+        match self {
+            Self::Zeros => Tensor::filled(shape, F::zero()),
+            Self::Constant(c) => Tensor::filled(shape, F::of(c)),
+            Self::Uniform { lo, hi } => Tensor::uniform(shape, lo, hi, rng),
+            Self::Normal { mean, std } => Tensor::normal(shape, mean, std, rng),
+            Self::Scaled { gain, fan, draw } => {
+                let std = gain / fan.of(shape).sqrt();
+                match draw {
+                    Draw::Normal => Tensor::normal(shape, 0.0, std, rng),
+                    Draw::Uniform => Tensor::uniform(shape, -std * 3f64.sqrt(), std * 3f64.sqrt(), rng),
+                }
+            }
+        }
+    }
+}
+
+impl Fan {
+    fn of(self, shape: Shape) -> f64 {
+        let kernel: usize = shape.iter().skip(2).product();
+        let (out, inn) = match *shape {
+            [] => (1, 1),
+            [n] => (n, n),
+            [out, inn, ..] => (out * kernel, inn * kernel),
+        };
+        let fan = match self {
+            Self::In => inn as f64,
+            Self::Out => out as f64,
+            Self::Average => (inn + out) as f64 / 2.0,
+        };
+        fan.max(1.0)
+    }
+}

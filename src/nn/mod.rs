@@ -1,0 +1,10 @@
+//! Layers and how their weights begin.
+mod activation;
+mod dense;
+mod dropout;
+mod init;
+
+pub use activation::{Gelu, GeluTanh, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh};
+pub use dense::Dense;
+pub use dropout::Dropout;
+pub use init::{Draw, Fan, Init};

@@ -1,0 +1,41 @@
+//! Every op that is not a row of the table: one forward kernel and one reverse rule each, side by side.
+mod elementwise;
+mod index;
+mod matmul;
+mod random;
+mod reduce;
+mod shape;
+mod softmax;
+
+pub(crate) use elementwise::fused_vjp;
+pub use elementwise::{Add, Sub};
+pub use index::{Concat, IndexSelect, PadAxis, ScatterAdd, Slice};
+pub use matmul::{Linear, MatMul};
+pub use random::Dropout;
+pub use reduce::{Keep, Max, Sum};
+pub use shape::{BroadcastTo, Permute, Reshape};
+pub(crate) use shape::{same_shape, squeezed, unsqueezed};
+pub use softmax::{LogSoftmax, Softmax, SoftmaxCrossEntropy};
+
+use crate::error::{Error, ErrorKind};
+use std::panic::Location;
+
+/// A shape error with the line of the caller's caller.
+#[cold]
+#[track_caller]
+fn fail(e: Error) -> ! {
+    panic!("{e} ({})", Location::caller())
+}
+
+#[cold]
+fn shape_error(message: String) -> Error {
+    Error::new(ErrorKind::Shape, message)
+}
+
+/// Panics unless the axis exists.
+#[track_caller]
+fn check_axis(op: &str, shape: crate::tensor::Shape, axis: usize) {
+    if axis >= shape.rank() {
+        fail(shape_error(format!("{op}: axis {axis} of shape {shape}, which has {} axes", shape.rank())));
+    }
+}

@@ -1,0 +1,44 @@
+//! Optimizers and the links before them.
+//!
+//! An optimizer's step first *plans*, which may fail and changes nothing, then *applies*, which cannot fail. A tuple of
+//! links with an optimizer at its end is an optimizer, and its links act in the order written:
+//!
+//! ```
+//! use chainrule::prelude::*;
+//! let mut opt = (ClipValue::new(0.5), ClipGlobalNorm::new(1.0), Adam::new(1e-3));
+//! let mut net = Param::new(Tensor::new([2], vec![1.0, 2.0]));
+//! let mut tape = Tape::new();
+//! let x = tape.begin().param(&net);
+//! let g = (x * x).sum().backward(&net)?;
+//! let report = opt.step(&mut net, &g)?;
+//! assert_eq!(report.norm, Some(0.5f64.sqrt()));
+//! # Ok::<(), Error>(())
+//! ```
+mod adam;
+mod clip;
+mod link;
+mod sgd;
+mod state;
+
+pub use adam::Adam;
+pub use clip::{ClipGlobalNorm, ClipValue};
+pub use link::{Link, Optimizer, Plan, StepReport};
+pub use sgd::Sgd;
+
+use crate::error::{Error, ErrorKind};
+
+/// Refuses a setting that is not finite or below `least`.
+fn check_setting(who: &str, what: &str, value: f64, least: f64) -> Result<(), Error> {
+    if value.is_finite() && value >= least {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::BadData, format!("{who}: {what} must be finite and at least {least}, got {value}")))
+}
+
+/// Refuses a setting outside `0 <= value < 1`.
+fn check_fraction(who: &str, what: &str, value: f64) -> Result<(), Error> {
+    if (0.0..1.0).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::BadData, format!("{who}: {what} must be at least 0 and below 1, got {value}")))
+}

@@ -1,0 +1,10 @@
+//! What a program needs: `use chainrule::prelude::*;`.
+pub use crate::core::{
+    AnyLayer, Eager, Grads, Layer, Module, Observer, Param, Place, Recording, Role, Tape, TensorLike, Var,
+};
+pub use crate::error::{Error, ErrorKind};
+pub use crate::module;
+pub use crate::nn::{Dense, Dropout, Gelu, GeluTanh, LeakyRelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh};
+pub use crate::optim::{Adam, ClipGlobalNorm, ClipValue, Optimizer, Sgd};
+pub use crate::rng::Rng;
+pub use crate::tensor::{Labels, Real, Shape, Tensor};

@@ -1,0 +1,149 @@
+//! Making tensors.
+use super::{Buffer, Real, Shape, Tensor};
+use crate::{
+    error::{Error, ErrorKind},
+    rng::Rng,
+};
+use std::sync::Arc;
+
+/// The short constructors are f32, as literals alone would mean f64.
+impl Tensor<f32> {
+    /// From data, row after row. Other element types: [`Tensor::of`].
+    ///
+    /// # Panics
+    /// If the data does not have as many numbers as the shape; [`Tensor::try_new`] returns an error instead.
+    #[track_caller]
+    pub fn new(shape: impl Into<Shape>, data: Vec<f32>) -> Self {
+        Self::of(shape, data)
+    }
+
+    /// [`Tensor::new`] with an error instead of a panic.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] if the data does not have as many numbers as the shape.
+    pub fn try_new(shape: impl Into<Shape>, data: Vec<f32>) -> Result<Self, Error> {
+        Self::try_of(shape, data)
+    }
+
+    /// One number. Other element types: [`Tensor::filled`] with shape `[]`.
+    pub fn scalar(x: f32) -> Self {
+        Self::filled(Shape::SCALAR, x)
+    }
+
+    /// `x` everywhere. Other element types: [`Tensor::filled`].
+    ///
+    /// # Panics
+    /// If memory cannot hold the shape.
+    #[track_caller]
+    pub fn full(shape: impl Into<Shape>, x: f32) -> Self {
+        Self::filled(shape, x)
+    }
+
+    /// Zeros. Other element types: [`Tensor::filled`].
+    ///
+    /// # Panics
+    /// If memory cannot hold the shape; [`Tensor::try_filled`] returns an error instead.
+    #[track_caller]
+    pub fn zeros(shape: impl Into<Shape>) -> Self {
+        Self::filled(shape, 0.0)
+    }
+
+    /// Ones. Other element types: [`Tensor::filled`].
+    ///
+    /// # Panics
+    /// If memory cannot hold the shape.
+    #[track_caller]
+    pub fn ones(shape: impl Into<Shape>) -> Self {
+        Self::filled(shape, 1.0)
+    }
+}
+
+impl<F: Real> Tensor<F> {
+    /// From data, row after row, of any element type: `Tensor::<f64>::of([2], vec![1.0, 2.0])`.
+    ///
+    /// # Panics
+    /// If the data does not have as many numbers as the shape; [`Tensor::try_of`] returns an error instead.
+    #[track_caller]
+    pub fn of(shape: impl Into<Shape>, data: Vec<F>) -> Self {
+        match Self::try_of(shape, data) {
+            Ok(tensor) => tensor,
+            Err(e) => panic!("{e}"),
+        }
+    }
+
+    /// [`Tensor::of`] with an error instead of a panic.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] if the data does not have as many numbers as the shape.
+    pub fn try_of(shape: impl Into<Shape>, data: Vec<F>) -> Result<Self, Error> {
+        let shape = shape.into();
+        let size = shape.checked_size().map_err(|e| e.context("Tensor::new"))?;
+        if size != data.len() {
+            let message = format!("Tensor::new: shape {shape} has {size} elements, but the data has {}", data.len());
+            return Err(Error::new(ErrorKind::Shape, message));
+        }
+        Ok(Self { shape, data: Buffer::new(Arc::new(data)) })
+    }
+
+    /// `x` everywhere.
+    ///
+    /// # Panics
+    /// If memory cannot hold the shape; [`Tensor::try_filled`] returns an error instead.
+    #[track_caller]
+    pub fn filled(shape: impl Into<Shape>, x: F) -> Self {
+        match Self::try_filled(shape, x) {
+            Ok(tensor) => tensor,
+            Err(e) => panic!("{e}"),
+        }
+    }
+
+    /// [`Tensor::filled`] with an error instead of a panic.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] if memory cannot hold the shape; then nothing was allocated.
+    pub fn try_filled(shape: impl Into<Shape>, x: F) -> Result<Self, Error> {
+        let shape = shape.into();
+        shape.checked_size().map_err(|e| e.context("Tensor::filled"))?;
+        Ok(Self::build(shape, |out| F::fill(x, out)))
+    }
+
+    /// `f(e)` for each element `e`, counted row after row.
+    ///
+    /// # Panics
+    /// If memory cannot hold the shape.
+    #[track_caller]
+    pub fn from_fn(shape: impl Into<Shape>, mut f: impl FnMut(usize) -> f64) -> Self {
+        let shape = shape.into();
+        if let Err(e) = shape.checked_size() {
+            panic!("Tensor::from_fn: {e}");
+        }
+        Self::build(shape, |out| out.iter_mut().enumerate().for_each(|(i, x)| *x = F::of(f(i))))
+    }
+
+    /// Uniform in `lo..hi`.
+    ///
+    /// # Panics
+    /// If memory cannot hold the shape.
+    #[track_caller]
+    pub fn uniform(shape: impl Into<Shape>, lo: f64, hi: f64, rng: &mut Rng) -> Self {
+        Self::from_fn(shape, |_| lo + (hi - lo) * rng.uniform())
+    }
+
+    /// Normal with this mean and standard deviation.
+    ///
+    /// # Panics
+    /// If memory cannot hold the shape.
+    #[track_caller]
+    pub fn normal(shape: impl Into<Shape>, mean: f64, std: f64, rng: &mut Rng) -> Self {
+        Self::from_fn(shape, |_| mean + std * rng.normal())
+    }
+
+    /// The identity matrix.
+    ///
+    /// # Panics
+    /// If memory cannot hold the shape.
+    #[track_caller]
+    pub fn eye(n: usize) -> Self {
+        Self::from_fn([n, n], |e| f64::from(e / n == e % n))
+    }
+}

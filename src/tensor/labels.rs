@@ -1,0 +1,84 @@
+use crate::error::{Error, ErrorKind};
+use std::sync::Arc;
+
+/// Class numbers, checked once when they are made; sharing them is free.
+///
+/// ```
+/// use chainrule::Labels;
+/// let y = Labels::new([2, 0, 1], 3)?;
+/// assert_eq!((y.ids(), y.classes()), (&[2, 0, 1][..], 3));
+/// let e = Labels::new([2, 3], 3).unwrap_err();
+/// assert_eq!(e.to_string(), "Labels: entry 1 is 3, but there are 3 classes (0 to 2)");
+/// # Ok::<(), chainrule::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labels {
+    ids: Arc<[u32]>,
+    classes: usize,
+}
+
+impl Labels {
+    /// Class numbers below `classes`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadData`] names the first entry that is not below `classes`.
+    pub fn new(ids: impl IntoIterator<Item = usize>, classes: usize) -> Result<Self, Error> {
+        if classes > u32::MAX as usize {
+            return Err(Error::new(ErrorKind::BadData, format!("Labels: {classes} classes are more than 2^32 - 1")));
+        }
+        let mut bad = None;
+        let narrow = |(at, id)| {
+            if id >= classes && bad.is_none() {
+                bad = Some((at, id));
+            }
+            id as u32
+        };
+        let ids: Arc<[u32]> = ids.into_iter().enumerate().map(narrow).collect();
+        match bad {
+            None => Ok(Self { ids, classes }),
+            Some((at, id)) => {
+                let range = if classes == 0 { String::new() } else { format!(" (0 to {})", classes - 1) };
+                Err(Error::new(
+                    ErrorKind::BadData,
+                    format!("Labels: entry {at} is {id}, but there are {classes} classes{range}"),
+                ))
+            }
+        }
+    }
+
+    /// The class numbers.
+    #[inline]
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// How many classes there are.
+    #[inline]
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// How many labels.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// The labels at `rows`, in that order.
+    ///
+    /// # Panics
+    /// If a row is past the end.
+    #[track_caller]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        for &row in rows {
+            assert!(row < self.ids.len(), "Labels::select: row {row} of {} labels", self.ids.len());
+        }
+        Self { ids: rows.iter().map(|&row| self.ids[row]).collect(), classes: self.classes }
+    }
+}

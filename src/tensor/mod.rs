@@ -1,0 +1,211 @@
+//! Contiguous row-major tensors whose storage is recycled.
+mod build;
+mod labels;
+mod pool;
+mod print;
+mod shape;
+
+pub use labels::Labels;
+pub use pool::Real;
+pub use shape::Shape;
+
+use std::sync::Arc;
+
+/// Numbers in a shape: contiguous, row-major, f32 or f64. A clone shares storage until one of the two is written to.
+///
+/// Mathematics on tensors is the vocabulary of [`TensorLike`](crate::TensorLike); it records nothing.
+///
+/// ```
+/// use chainrule::prelude::*;
+/// let a = Tensor::new([2, 2], vec![1.0, 2.0, 3.0, 4.0]);
+/// assert_eq!((&a * &a).sum().item(), 30.0);
+/// let b = Tensor::<f64>::of([2], vec![1.0, 2.0]); // other element types by `of`
+/// assert_eq!(b.to::<f32>().data(), [1.0, 2.0]);
+/// ```
+#[derive(Clone)]
+pub struct Tensor<F: Real = f32> {
+    shape: Shape,
+    data: Buffer<F>,
+}
+
+/// A stretch of shared storage: a slice along the first axis is another stretch of the same.
+#[derive(Clone)]
+struct Buffer<F: Real> {
+    /// `None` only while dropping, or after `release`.
+    data: Option<Arc<Vec<F>>>,
+    start: usize,
+    len: usize,
+}
+
+impl<F: Real> Buffer<F> {
+    const NONE: Self = Self { data: None, start: 0, len: 0 };
+
+    #[inline]
+    fn new(data: Arc<Vec<F>>) -> Self {
+        Self { start: 0, len: data.len(), data: Some(data) }
+    }
+}
+
+impl<F: Real> Drop for Buffer<F> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(data) = self.data.take() {
+            F::give(data);
+        }
+    }
+}
+
+const RELEASED: &str = "this value of a parameter was given up by backward(); use backward_retained() to keep it";
+
+impl<F: Real> Tensor<F> {
+    /// Takes a recycled buffer and lets `write` fill it; `write` must set every element (it sees stale ones).
+    #[inline]
+    pub(crate) fn build(shape: impl Into<Shape>, write: impl FnOnce(&mut [F])) -> Self {
+        let shape = shape.into();
+        let mut data = F::take(shape.size());
+        write(Arc::get_mut(&mut data).expect("a pooled buffer has one owner"));
+        Self { shape, data: Buffer::new(data) }
+    }
+
+    /// The sizes of its axes.
+    #[inline]
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Its numbers, row after row.
+    #[inline]
+    pub fn data(&self) -> &[F] {
+        let Buffer { data, start, len } = &self.data;
+        &data.as_ref().expect(RELEASED)[*start..*start + *len]
+    }
+
+    /// Its numbers, for writing. Copies first if another tensor shares the storage.
+    pub fn data_mut(&mut self) -> &mut [F] {
+        if self.unique_data().is_none() {
+            *self = Self::build(self.shape, |out| F::copy(self.data(), out));
+        }
+        self.unique_data().expect("just made unique")
+    }
+
+    /// Its numbers as a vector; copies if another tensor shares the storage.
+    pub fn into_vec(mut self) -> Vec<F> {
+        if self.data.len != self.data.data.as_ref().expect(RELEASED).len() {
+            return self.data().to_vec();
+        }
+        let data = self.data.data.take().expect(RELEASED);
+        Arc::try_unwrap(data).unwrap_or_else(|shared| shared.to_vec())
+    }
+
+    /// The only number of a tensor of one element, as f64.
+    ///
+    /// # Panics
+    /// If there is not exactly one.
+    #[track_caller]
+    pub fn item(&self) -> f64 {
+        match self.data() {
+            [x] => x.f64(),
+            _ => panic!("item: shape {:?} has {} elements, not one", self.shape, self.shape.size()),
+        }
+    }
+
+    /// The number at an index, one for each axis.
+    ///
+    /// # Panics
+    /// If the index has another length than the shape, or lies outside.
+    #[track_caller]
+    pub fn at<const N: usize>(&self, index: [usize; N]) -> F {
+        let fits = N == self.shape.rank() && index.iter().zip(self.shape.iter()).all(|(i, n)| i < n);
+        assert!(fits, "at: index {index:?} in shape {:?}", self.shape);
+        let steps = self.shape.steps();
+        self.data()[index.iter().zip(&steps).map(|(i, step)| i * step).sum::<usize>()]
+    }
+
+    /// The Euclidean norm, in f64: it neither overflows nor underflows where the norm itself is representable.
+    /// NaN or infinite if an entry is.
+    pub fn norm(&self) -> f64 {
+        norm([self].into_iter()).unwrap_or_else(|_| F::sum_squares(self.data()).sqrt())
+    }
+
+    /// The other element type (or the same).
+    pub fn to<G: Real>(&self) -> Tensor<G> {
+        let x = self.data();
+        Tensor::build(self.shape, |out| out.iter_mut().zip(x).for_each(|(o, x)| *o = G::of(x.f64())))
+    }
+
+    /// For writing, if no other tensor shares the storage.
+    #[inline]
+    pub(crate) fn unique_data(&mut self) -> Option<&mut [F]> {
+        let Buffer { data, start, len } = &mut self.data;
+        Some(&mut Arc::get_mut(data.as_mut().expect(RELEASED))?[*start..*start + *len])
+    }
+
+    /// The same storage under another shape of the same size.
+    #[inline]
+    pub(crate) fn reshaped(&self, shape: Shape) -> Self {
+        debug_assert_eq!(shape.size(), self.shape.size());
+        Self { shape, data: self.data.clone() }
+    }
+
+    /// Rows `start..` of the first axis, as many as `shape` has, sharing storage.
+    pub(crate) fn rows(&self, start: usize, shape: Shape) -> Self {
+        let step: usize = shape[1..].iter().product();
+        let mut data = self.data.clone();
+        data.start += start * step;
+        data.len = shape.size();
+        Self { shape, data }
+    }
+
+    /// Gives up the storage but keeps the shape.
+    pub(crate) fn release(&mut self) {
+        self.data = Buffer::NONE;
+    }
+
+    /// Moves the tensor out and leaves a released one.
+    pub(crate) fn take(&mut self) -> Self {
+        std::mem::replace(self, Self { shape: Shape::SCALAR, data: Buffer::NONE })
+    }
+
+    pub(crate) fn is_released(&self) -> bool {
+        self.data.data.is_none()
+    }
+}
+
+/// The joint norm of finite tensors whose entries are limited to `-limit..=limit` first; `Err` as in [`norm`].
+pub(crate) fn norm_limited<'a, F: Real>(
+    all: impl Iterator<Item = &'a Tensor<F>> + Clone,
+    limit: f64,
+) -> Result<f64, usize> {
+    if limit == f64::INFINITY {
+        return norm(all);
+    }
+    let unit = largest(all.clone())?.min(limit);
+    let total: f64 = if unit == 0.0 { 0.0 } else { all.map(|t| F::sum_squares_scaled(t.data(), unit, limit)).sum() };
+    Ok(unit * total.sqrt())
+}
+
+/// The largest absolute value of finite tensors; `Err` is the index of the first one with an entry that is not finite.
+pub(crate) fn largest<'a, F: Real>(all: impl Iterator<Item = &'a Tensor<F>>) -> Result<f64, usize> {
+    let mut largest = 0.0;
+    for (i, t) in all.enumerate() {
+        let max = F::max_abs(t.data());
+        if !max.is_finite() {
+            return Err(i);
+        }
+        largest = f64::max(largest, max);
+    }
+    Ok(largest)
+}
+
+/// The joint norm of finite tensors: one fast pass; a scaled one where the sum of squares overflows or underflows.
+/// `Err` is the index of the first tensor with an entry that is not finite.
+pub(crate) fn norm<'a, F: Real>(all: impl Iterator<Item = &'a Tensor<F>> + Clone) -> Result<f64, usize> {
+    let total: f64 = all.clone().map(|t| F::sum_squares(t.data())).sum();
+    if total.is_finite() && total > 1e-280 {
+        return Ok(total.sqrt());
+    }
+    let unit = largest(all.clone())?;
+    let total: f64 =
+        if unit == 0.0 { 0.0 } else { all.map(|t| F::sum_squares_scaled(t.data(), unit, f64::INFINITY)).sum() };
+    Ok(unit * total.sqrt())
+}

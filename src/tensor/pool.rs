@@ -1,0 +1,107 @@
+use crate::{kernel::Kernels, tensor::Tensor};
+use std::{cell::RefCell, sync::Arc};
+
+/// The list inside gradients.
+type List<F> = Vec<Option<Tensor<F>>>;
+
+/// An element type: f32 or f64.
+pub trait Real: Kernels {
+    #[doc(hidden)]
+    fn take(len: usize) -> Arc<Vec<Self>>;
+    #[doc(hidden)]
+    fn give(data: Arc<Vec<Self>>);
+    #[doc(hidden)]
+    fn take_list() -> List<Self>;
+    #[doc(hidden)]
+    fn give_list(list: List<Self>);
+}
+
+macro_rules! real { ($($f:ident $pool:ident)*) => { $(
+    // A generic static cannot exist.
+    thread_local! { static $pool: RefCell<Pool<$f>> = const { RefCell::new(Pool::new()) } }
+
+    /// While a thread is torn down its pool is gone: then storage comes from the allocator and returns there.
+    impl Real for $f {
+        fn take(len: usize) -> Arc<Vec<Self>> {
+            $pool.try_with(|pool| pool.borrow_mut().take(len)).unwrap_or_else(|_| Arc::new(vec![0.0; len]))
+        }
+        fn give(data: Arc<Vec<Self>>) {
+            // Sole owner: the whole Arc goes back, so the next op allocates neither the Arc nor the Vec.
+            // Two threads dropping at once may both see a count of 2; then the storage is freed, which is correct too.
+            if Arc::strong_count(&data) == 1 {
+                let _ = $pool.try_with(|pool| pool.borrow_mut().give(data));
+            }
+        }
+        fn take_list() -> List<Self> {
+            $pool.try_with(|pool| pool.borrow_mut().lists.pop()).ok().flatten().unwrap_or_default()
+        }
+        fn give_list(mut list: List<Self>) {
+            list.clear(); // its tensors go to the pool first
+            let _ = $pool.try_with(|pool| pool.borrow_mut().give_list(list));
+        }
+    }
+)* } }
+real! { f32 POOL_F32 f64 POOL_F64 }
+
+/// Free buffers of one thread, by size class. It never holds more elements than the thread itself allocated, so
+/// a thread that only drops what others made does not hoard.
+struct Pool<F: Real> {
+    classes: Vec<Vec<Arc<Vec<F>>>>,
+    /// Empty lists of gradients.
+    lists: Vec<List<F>>,
+    allocated: usize,
+    held: usize,
+}
+
+impl<F: Real> Pool<F> {
+    const fn new() -> Self {
+        Self { classes: Vec::new(), lists: Vec::new(), allocated: 0, held: 0 }
+    }
+
+    /// Four sizes per doubling (8, 10, 12, 14, 16, 20, ...): the index of the class that holds `len`, and its size.
+    #[inline]
+    fn class(len: usize) -> (usize, usize) {
+        let last = len.max(8) - 1;
+        let shift = last.ilog2() - 2;
+        let quarter = last >> shift; // 4..=7
+        ((4 * shift) as usize + quarter - 4, (quarter + 1) << shift)
+    }
+
+    /// A buffer of `len` elements with arbitrary contents, referenced nowhere else.
+    #[inline]
+    fn take(&mut self, len: usize) -> Arc<Vec<F>> {
+        let (class, size) = Self::class(len);
+        if let Some(mut data) = self.classes.get_mut(class).and_then(Vec::pop) {
+            self.held -= size;
+            if data.len() != len {
+                Arc::get_mut(&mut data).expect("a pooled buffer has one owner").resize(len, F::zero());
+            }
+            return data;
+        }
+        self.allocated += size;
+        let mut data = Vec::with_capacity(size);
+        data.resize(len, F::zero());
+        Arc::new(data)
+    }
+
+    /// Keeps a few: a thread that only drops the gradients of others must not hoard their lists.
+    fn give_list(&mut self, list: List<F>) {
+        if self.lists.len() < 8 {
+            self.lists.push(list);
+        }
+    }
+
+    #[inline]
+    fn give(&mut self, data: Arc<Vec<F>>) {
+        let (class, size) = Self::class(data.capacity());
+        // A capacity between two classes comes from the user's own Vec.
+        if size != data.capacity() || self.held + size > self.allocated {
+            return;
+        }
+        if class >= self.classes.len() {
+            self.classes.resize_with(class + 1, Vec::new);
+        }
+        self.held += size;
+        self.classes[class].push(data);
+    }
+}
