@@ -15,13 +15,13 @@ pub(super) fn exp<M: MulAdd<f32>>(x: f32) -> f32 {
     let shifted = M::mul_add(x, std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
     // ln 2 in two parts, the first with few bits, so that its product with n is exact.
-    let r = M::mul_add(n, -0.693_359_375, x);
+    let r = M::mul_add(n, -355.0 / 512.0, x);
     let r = M::mul_add(n, 2.121_944_4e-4, r);
     let p = M::mul_add(1.987_569_1e-4, r, 1.398_199_9e-3);
     let p = M::mul_add(p, r, 8.333_452e-3);
     let p = M::mul_add(p, r, 4.166_579_6e-2);
     let p = M::mul_add(p, r, 1.666_666_5e-1);
-    let p = M::mul_add(p, r, 5.000_000_1e-1);
+    let p = M::mul_add(p, r, 0.5);
     let p = M::mul_add(p, r * r, r) + 1.0;
     let n = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
     let half = n >> 1;

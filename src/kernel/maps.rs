@@ -115,7 +115,7 @@ fn lanes<F: Base, L: Lane<F>, const N: usize>(x: &[&[F]; N], e: usize) -> [L; N]
 }
 
 #[inline(always)]
-fn trim<'a, F, const N: usize>(mut x: [&'a [F]; N], n: usize) -> [&'a [F]; N] {
+fn trim<F, const N: usize>(mut x: [&[F]; N], n: usize) -> [&[F]; N] {
     for x in &mut x {
         *x = &x[..n];
     }

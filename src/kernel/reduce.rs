@@ -90,9 +90,8 @@ loops! {
         x.iter().fold(0.0, |max: f64, x| if x.f64().abs() <= max || max.is_nan() { max } else { x.f64().abs() })
     }
 
-    /// x - x is 0 for a finite number and NaN for any other, so one sum tells.
     fn all_finite<F>(x: &'a [F]) -> bool {
-        lanes(x, |x| (x - x).f64()) == 0.0
+        lanes(x, |x| f64::from(!x.is_finite())) == 0.0
     }
 }
 
