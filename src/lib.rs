@@ -53,7 +53,7 @@
 //! | [`Observer`], [`flow`] | what a backward pass shows of itself |
 //! | [`core::Op`], [`check`] | an op of your own, and its gradient check |
 //! | [`data`] | IDX files, batches, accuracy |
-#![cfg_attr(docsrs, feature(doc_cfg))]
+#![deny(unreachable_pub, clippy::print_stdout, clippy::print_stderr)]
 
 pub mod check;
 pub mod core;

@@ -99,7 +99,7 @@ pub trait Link<F: Real = f32> {
     fn plan(&mut self, plan: &mut Plan<'_, F>) -> Result<(), Error>;
 }
 
-/// Something that writes parameters, given gradients.
+/// Something that writes parameters, given gradients. `Box<dyn Optimizer>` is one chosen when the program runs.
 pub trait Optimizer<F: Real = f32> {
     /// Checks its settings and state against the plan; changes no parameter.
     ///
@@ -138,20 +138,23 @@ pub trait Optimizer<F: Real = f32> {
     }
 }
 
-impl<F: Real, O: Optimizer<F>> Optimizer<F> for &mut O {
-    fn plan(&mut self, plan: &mut Plan<'_, F>) -> Result<(), Error> {
-        (**self).plan(plan)
+macro_rules! behind { ($($t:ty)*) => { $(
+    impl<F: Real, O: Optimizer<F> + ?Sized> Optimizer<F> for $t {
+        fn plan(&mut self, plan: &mut Plan<'_, F>) -> Result<(), Error> {
+            (**self).plan(plan)
+        }
+        fn apply(&mut self, plan: &Plan<'_, F>, net: &mut dyn Module<F>) {
+            (**self).apply(plan, net);
+        }
+        fn rate(&self) -> f64 {
+            (**self).rate()
+        }
+        fn set_rate(&mut self, rate: f64) {
+            (**self).set_rate(rate);
+        }
     }
-    fn apply(&mut self, plan: &Plan<'_, F>, net: &mut dyn Module<F>) {
-        (**self).apply(plan, net);
-    }
-    fn rate(&self) -> f64 {
-        (**self).rate()
-    }
-    fn set_rate(&mut self, rate: f64) {
-        (**self).set_rate(rate);
-    }
-}
+)* } }
+behind! { &mut O Box<O> }
 
 impl<F: Real, L: Link<F>> Link<F> for Option<L> {
     fn plan(&mut self, plan: &mut Plan<'_, F>) -> Result<(), Error> {

@@ -1,0 +1,135 @@
+//! The vanishing gradient on handwritten digits, measured layer by layer, and the remedies.
+#[path = "../common/mod.rs"]
+mod common;
+mod net;
+mod options;
+mod report;
+mod train;
+
+use chainrule::{data::Dataset, prelude::*, with_threads};
+use common::{
+    digits::{Digits, repository},
+    terminal::bold,
+};
+use options::{Activation, Method, Options, Start, sizes};
+use train::{Plan, Run};
+
+fn main() {
+    let (options, described) = Options::read();
+    let run = || if described { one(&options) } else { show(&options) };
+    let done = options.threads.map_or_else(|| Ok(run()), |n| with_threads(n, run)).and_then(|done| done);
+    if let Err(e) = done {
+        eprintln!("error: {e}");
+        std::process::exit(1);
+    }
+}
+
+/// The digits, of which a quick run takes a part.
+fn digits(options: &Options) -> Result<Digits, Error> {
+    let mut digits = Digits::load(&options.data.clone().unwrap_or_else(repository))?;
+    if options.quick {
+        digits.train = part(&digits.train, 1_000)?;
+        for (_, test) in &mut digits.tests {
+            *test = part(test, 500)?;
+        }
+    }
+    let tests = digits.tests.iter().map(|(name, test)| format!("{} {name}", test.len())).collect::<Vec<_>>().join(", ");
+    println!("Digits of {}: {} to train on, {tests}; seed {}\n", digits.folder.display(), digits.train.len(), options.seed);
+    Ok(digits)
+}
+
+fn part(all: &Dataset, n: usize) -> Result<Dataset, Error> {
+    let n = n.min(all.len());
+    Dataset::new(all.x().slice(0, 0..n), all.y().select(&(0..n).collect::<Vec<_>>()))
+}
+
+/// The network that the options describe.
+fn one(options: &Options) -> Result<(), Error> {
+    let digits = digits(options)?;
+    let plan = Plan {
+        sizes: options.sizes(digits.pixels())?,
+        activation: options.activation,
+        start: options.init,
+        optimizer: options.optimizer,
+        rate: options.lr.unwrap_or_else(|| options.optimizer.default_rate()),
+        batch: options.batch,
+        epochs: options.epochs.unwrap_or(if options.quick { 1 } else { 10 }),
+        clip: options.clip,
+        seed: options.seed,
+    };
+    report::table(&plan, &plan.run(&digits)?, &digits);
+    Ok(())
+}
+
+const DEPTH: usize = 8;
+const WIDTH: usize = 128;
+
+/// The article's story.
+fn show(options: &Options) -> Result<(), Error> {
+    let digits = digits(options)?;
+    let plan = |depth, activation, start, epochs| Plan {
+        sizes: sizes(digits.pixels(), WIDTH, depth),
+        activation,
+        start,
+        optimizer: Method::Sgd,
+        rate: 0.1,
+        batch: 64,
+        epochs: if options.quick { 1 } else { epochs },
+        clip: None,
+        seed: options.seed,
+    };
+
+    println!("{}\n", bold("(a) Sigmoid networks: the deeper, the less of the gradient reaches the first layer"));
+    let mut runs = vec![];
+    for depth in [2, 4, DEPTH] {
+        runs.push(shown(plan(depth, Activation::Sigmoid, Start::Standard, 3), &digits)?);
+    }
+
+    println!("{}\n", bold("(b) The same depth with other activations and initialisations"));
+    for activation in [Activation::Tanh, Activation::Relu] {
+        for start in [Start::Xavier, Start::He] {
+            runs.push(shown(plan(DEPTH, activation, start, 6), &digits)?);
+        }
+    }
+    report::summary(&runs, &digits);
+
+    println!("{}\n", bold("(c) To its accuracy"));
+    let adam = Plan { optimizer: Method::Adam, rate: 1e-3, ..plan(2, Activation::Relu, Start::Standard, 10) };
+    let last = shown(adam, &digits)?;
+    if options.data.is_none() {
+        check(&runs, &last, options.quick)?;
+    }
+    Ok(())
+}
+
+fn shown(plan: Plan, digits: &Digits) -> Result<(Plan, Run), Error> {
+    let run = plan.run(digits)?;
+    report::table(&plan, &run, digits);
+    Ok((plan, run))
+}
+
+/// What must come out on the repository's digits. (A quick run is too short for accuracies.)
+fn check(runs: &[(Plan, Run)], last: &(Plan, Run), quick: bool) -> Result<(), Error> {
+    let mut claims = vec![];
+    for (plan, run) in runs {
+        let (name, ratio) = (plan.name(), run.first_over_last().unwrap_or(f64::NAN));
+        let accuracy = run.accuracies[0];
+        if plan.activation == Activation::Sigmoid && plan.sizes.len() == DEPTH + 2 {
+            claims.push((format!("{name}: first/last |dL/dW| between 1e-7 and 1e-5"), (1e-7..=1e-5).contains(&ratio)));
+            claims.push((format!("{name}: stays near 10 %"), quick || accuracy < 0.15));
+        }
+        if plan.activation == Activation::Relu {
+            claims.push((format!("{name}: first/last |dL/dW| above 0.1"), ratio > 0.1));
+            claims.push((format!("{name}: above 92 %"), quick || accuracy > 0.92));
+        }
+    }
+    let least = last.1.accuracies.iter().copied().fold(f64::NAN, f64::min);
+    claims.push((format!("{} with Adam: at least 93 % on each test set", last.0.name()), quick || least >= 0.93));
+    for (claim, holds) in &claims {
+        println!("  {}  {claim}", if *holds { "holds" } else { "FAILS" });
+    }
+    match claims.iter().find(|(_, holds)| !holds) {
+        None => Ok(()),
+        Some((claim, _)) => Err(Error::new(ErrorKind::BadData, format!("a claim does not hold: {claim}"))),
+    }
+}

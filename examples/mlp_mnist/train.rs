@@ -1,0 +1,85 @@
+//! One training run, with what reached each layer.
+use crate::{
+    common::{digits::Digits, terminal::progress},
+    net::Mlp,
+    options::{Activation, Method, Start},
+};
+use chainrule::{data::accuracy, flow::GradNorms, prelude::*};
+use std::time::Instant;
+
+/// What is trained, and how.
+#[derive(Clone)]
+pub struct Plan {
+    pub sizes: Vec<usize>,
+    pub activation: Activation,
+    pub start: Start,
+    pub optimizer: Method,
+    pub rate: f64,
+    pub batch: usize,
+    pub epochs: usize,
+    pub clip: Option<f64>,
+    pub seed: u64,
+}
+
+/// What came out.
+pub struct Run {
+    pub norms: GradNorms,
+    pub layers: usize,
+    pub losses: Vec<f64>,
+    /// By test set.
+    pub accuracies: Vec<f64>,
+    pub seconds: f64,
+}
+
+impl Plan {
+    /// `784-128-128-10 ReLU, He`.
+    pub fn name(&self) -> String {
+        let hidden = &self.sizes[1..self.sizes.len() - 1];
+        let same = hidden.len() > 3 && hidden.iter().all(|n| *n == hidden[0]);
+        let middle = match same {
+            true => format!("({} x {})", hidden[0], hidden.len()),
+            false => hidden.iter().map(usize::to_string).collect::<Vec<_>>().join("-"),
+        };
+        let (first, last) = (self.sizes[0], self.sizes[self.sizes.len() - 1]);
+        let sizes = if middle.is_empty() { format!("{first}-{last}") } else { format!("{first}-{middle}-{last}") };
+        format!("{sizes} {}, {}", self.activation.name(), self.start.name())
+    }
+
+    /// `SGD 0.1, batch 64, 3 epochs`.
+    pub fn method(&self) -> String {
+        let clip = self.clip.map_or(String::new(), |c| format!(", clipped at {c}"));
+        let epochs = if self.epochs == 1 { "epoch" } else { "epochs" };
+        format!("{} {}{clip}, batch {}, {} {epochs}", self.optimizer.name(), self.rate, self.batch, self.epochs)
+    }
+
+    pub fn run(&self, digits: &Digits) -> Result<Run, Error> {
+        let begun = Instant::now();
+        let mut rng = Rng::seed(self.seed);
+        let mut net = Mlp::new(&self.sizes, self.activation, self.start, &mut rng);
+        let mut opt = (self.clip.map(ClipGlobalNorm::new), self.optimizer.build(self.rate));
+        let (mut tape, mut norms, mut losses) = (Tape::new(), GradNorms::new(), vec![]);
+        let bar = progress(&self.name(), (self.epochs * digits.train.len().div_ceil(self.batch)) as u64);
+        for _ in 0..self.epochs {
+            for (x, y) in digits.train.batches(self.batch, &mut rng) {
+                let r = tape.begin();
+                let loss = net.forward(&r.constant(&x)).softmax_cross_entropy(&y);
+                let g = loss.backward_with(&net, &mut norms)?;
+                opt.step(&mut net, &g)?;
+                losses.push(loss.item());
+                bar.inc(1);
+            }
+        }
+        bar.finish_and_clear();
+        let accuracies = digits.tests.iter().map(|(_, test)| accuracy(&net.forward(test.x()), test.y())).collect();
+        let seconds = begun.elapsed().as_secs_f64();
+        Ok(Run { norms, layers: net.layers.len(), losses, accuracies, seconds })
+    }
+}
+
+impl Run {
+    /// The weight gradient of the first hidden layer over that of the last, at the first step; `None` below two.
+    pub fn first_over_last(&self) -> Option<f64> {
+        let first = |layer: usize| Some(self.norms.gradient(&format!("layers.{layer}.weight"))?.first());
+        if self.layers < 3 { None } else { Some(first(0)? / first(self.layers - 2)?) }
+    }
+}
