@@ -29,8 +29,11 @@ pub struct Options {
     #[arg(long, value_enum, default_value_t = Method::Sgd)]
     pub optimizer: Method,
     /// Learning rate [default: 0.1 for sgd, 0.01 for momentum, 0.001 for adam]
-    #[arg(long, value_parser = positive)]
+    #[arg(long, value_parser = positive, allow_negative_numbers = true)]
     pub lr: Option<f64>,
+    /// Let the learning rate fall linearly to 0
+    #[arg(long)]
+    pub decay: bool,
     /// Digits in a step
     #[arg(long, default_value_t = 64, value_parser = at_least_one)]
     pub batch: usize,
@@ -38,10 +41,10 @@ pub struct Options {
     #[arg(long, value_parser = at_least_one)]
     pub epochs: Option<usize>,
     /// Clips the joint norm of all gradients
-    #[arg(long, value_parser = positive)]
+    #[arg(long, value_parser = positive, allow_negative_numbers = true)]
     pub clip: Option<f64>,
     /// Threads of the kernels [default: one for each processor]
-    #[arg(long, value_parser = at_least_one)]
+    #[arg(long, value_parser = a_few)]
     pub threads: Option<usize>,
     /// Where random numbers begin
     #[arg(long, default_value_t = 42)]
@@ -147,6 +150,13 @@ fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+fn a_few(text: &str) -> Result<usize, String> {
+    match any_number(text)? {
+        n @ 1..=256 => Ok(n),
+        _ => Err("must be 1 to 256".to_owned()),
+    }
+}
+
 fn positive(text: &str) -> Result<f64, String> {
     match text.parse() {
         Ok(x) if x > 0.0 && f64::is_finite(x) => Ok(x),
@@ -160,7 +170,7 @@ impl Options {
         let parsed = Self::command().try_get_matches();
         let matches = parsed.unwrap_or_else(|e| if e.use_stderr() { refuse(&e.to_string()) } else { e.exit() });
         let given = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
-        let network = ["layers", "depth", "width", "activation", "init", "optimizer", "lr", "batch", "epochs", "clip"];
+        let network = ["layers", "depth", "width", "activation", "init", "optimizer", "lr", "decay", "batch", "epochs", "clip"];
         let described = network.into_iter().any(given);
         let options = Self::from_arg_matches(&matches).unwrap_or_else(|e| refuse(&e.to_string()));
         (options, described)
@@ -186,8 +196,10 @@ pub fn sizes(pixels: usize, width: usize, depth: usize) -> Vec<usize> {
 
 /// One line on stderr, and the exit code of a wrong command line.
 pub fn refuse(message: &str) -> ! {
-    let line = message.lines().next().unwrap_or_default();
+    let mut lines = message.lines().map(str::trim);
+    let line = lines.next().unwrap_or_default();
     let line = line.strip_prefix("error: ").unwrap_or(line);
-    eprintln!("error: {line} (--help lists the options)");
+    let values = lines.find(|line| line.starts_with("[possible values")).unwrap_or("(--help lists the options)");
+    eprintln!("error: {line} {values}");
     std::process::exit(2)
 }

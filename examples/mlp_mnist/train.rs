@@ -15,6 +15,8 @@ pub struct Plan {
     pub start: Start,
     pub optimizer: Method,
     pub rate: f64,
+    /// The learning rate falls linearly to 0.
+    pub decay: bool,
     pub batch: usize,
     pub epochs: usize,
     pub clip: Option<f64>,
@@ -49,7 +51,8 @@ impl Plan {
     pub fn method(&self) -> String {
         let clip = self.clip.map_or(String::new(), |c| format!(", clipped at {c}"));
         let epochs = if self.epochs == 1 { "epoch" } else { "epochs" };
-        format!("{} {}{clip}, batch {}, {} {epochs}", self.optimizer.name(), self.rate, self.batch, self.epochs)
+        let decay = if self.decay { " falling to 0" } else { "" };
+        format!("{} {}{decay}{clip}, batch {}, {} {epochs}", self.optimizer.name(), self.rate, self.batch, self.epochs)
     }
 
     pub fn run(&self, digits: &Digits) -> Result<Run, Error> {
@@ -58,12 +61,16 @@ impl Plan {
         let mut net = Mlp::new(&self.sizes, self.activation, self.start, &mut rng);
         let mut opt = (self.clip.map(ClipGlobalNorm::new), self.optimizer.build(self.rate));
         let (mut tape, mut norms, mut losses) = (Tape::new(), GradNorms::new(), vec![]);
-        let bar = progress(&self.name(), (self.epochs * digits.train.len().div_ceil(self.batch)) as u64);
+        let steps = self.epochs * digits.train.len().div_ceil(self.batch);
+        let bar = progress(&self.name(), steps as u64);
         for _ in 0..self.epochs {
             for (x, y) in digits.train.batches(self.batch, &mut rng) {
                 let r = tape.begin();
                 let loss = net.forward(&r.constant(&x)).softmax_cross_entropy(&y);
                 let g = loss.backward_with(&net, &mut norms)?;
+                if self.decay {
+                    opt.set_rate(self.rate * (1.0 - losses.len() as f64 / steps as f64));
+                }
                 opt.step(&mut net, &g)?;
                 losses.push(loss.item());
                 bar.inc(1);
