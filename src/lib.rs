@@ -77,3 +77,8 @@ pub use error::{Error, ErrorKind};
 pub use kernel::with_threads;
 pub use rng::Rng;
 pub use tensor::{Labels, Real, Shape, Tensor};
+
+/// The code of README.md, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
