@@ -73,7 +73,7 @@ where
     gradcheck(inputs, |x| {
         let gradients = contracted(f(x)).grads_recorded(x);
         let parts = gradients.into_iter().enumerate().map(|(k, g)| contracted(g) * (1.0 + k as f64));
-        parts.reduce(|a, b| a + b).expect("at least one input")
+        parts.reduce(|a, b| a + b).expect("gradgradcheck needs at least one input")
     })
 }
 

@@ -204,12 +204,14 @@ pub trait TensorLike:
     /// The mean over some axes, which disappear.
     #[track_caller]
     fn mean_axes(&self, axes: &[usize]) -> Self {
-        self.sum_axes(axes).over(Sum::over("mean", self.shape(), axes, Keep::No).count(self.shape()))
+        let sum = Sum::over("mean", self.shape(), axes, Keep::No);
+        Self::apply(sum, &[self]).over(sum.count(self.shape()))
     }
     /// The mean over some axes, which stay with size 1.
     #[track_caller]
     fn mean_keep(&self, axes: &[usize]) -> Self {
-        self.sum_keep(axes).over(Sum::over("mean", self.shape(), axes, Keep::Yes).count(self.shape()))
+        let sum = Sum::over("mean", self.shape(), axes, Keep::Yes);
+        Self::apply(sum, &[self]).over(sum.count(self.shape()))
     }
     /// The largest of all elements; NaN if one is. Ties share the derivative evenly.
     ///

@@ -173,10 +173,10 @@ impl<F: Real> Recording<F> {
         let (x, wants) = operands(O::NAME, self, &r.values, &r.nodes, inputs);
         let outputs = op.forward(&x, &mut Saved(Some(&mut r.saved)));
         drop(x);
-        r.edges.extend(inputs.iter().map(|x| x.id));
         let (at, k) = (Location::caller(), outputs.len() as u32);
         let mut outputs = outputs.into_iter();
-        let first = outputs.next().expect("an op has an output");
+        let Some(first) = outputs.next() else { panic!("{}: its forward gave no output ({at})", O::NAME) };
+        r.edges.extend(inputs.iter().map(|x| x.id));
         let head = r.push(Many(op), first, wants, k, at);
         for value in outputs {
             r.push(One(Leaf), value, wants, 0, at);

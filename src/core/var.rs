@@ -50,6 +50,12 @@ impl<F: Real> fmt::Debug for Var<'_, F> {
     }
 }
 
+#[cold]
+#[track_caller]
+fn no_input(op: &str) -> ! {
+    panic!("{op}: nothing to work on: an op needs an input ({})", Location::caller())
+}
+
 impl<'t, F: Real> TensorLike for Var<'t, F> {
     type Elem = F;
     type Place = &'t Recording<F>;
@@ -57,11 +63,13 @@ impl<'t, F: Real> TensorLike for Var<'t, F> {
     #[track_caller]
     #[inline]
     fn apply<O: Op<F>>(op: O, inputs: &[&Self]) -> Self {
-        inputs.first().unwrap_or_else(|| panic!("{}: an op needs an input", O::NAME)).rec.record(op, inputs)
+        let Some(first) = inputs.first() else { no_input(O::NAME) };
+        first.rec.record(op, inputs)
     }
     #[track_caller]
     fn apply_many<O: OpMany<F>>(op: O, inputs: &[&Self]) -> Outputs<Self> {
-        inputs.first().unwrap_or_else(|| panic!("{}: an op needs an input", O::NAME)).rec.record_many(op, inputs)
+        let Some(first) = inputs.first() else { no_input(O::NAME) };
+        first.rec.record_many(op, inputs)
     }
     fn place(&self) -> &'t Recording<F> {
         self.rec

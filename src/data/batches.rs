@@ -30,7 +30,7 @@ impl<F: Real> Dataset<F> {
         if x.shape().first() == Some(&y.len()) {
             return Ok(Self { x, y });
         }
-        let message = format!("Dataset: examples of shape {} with {} labels", x.shape(), y.len());
+        let message = format!("Dataset: examples of shape {} with {} labels: each place of the first axis needs one", x.shape(), y.len());
         Err(Error::new(ErrorKind::Shape, message))
     }
 
@@ -122,7 +122,7 @@ pub fn accuracy<F: Real>(logits: &Tensor<F>, labels: &Labels) -> f64 {
     let shape = TensorLike::shape(logits);
     assert!(
         *shape == [labels.len(), labels.classes()],
-        "accuracy: logits {shape} with {} labels of {} classes",
+        "accuracy: logits {shape} with {} labels of {} classes: a row for each label and a column for each class are needed",
         labels.len(),
         labels.classes()
     );

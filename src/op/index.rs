@@ -23,7 +23,10 @@ impl<F: Real> Op<F> for Slice {
         let (Self { axis, start, end }, shape) = (*self, x[0].shape());
         check_axis("slice", shape, axis);
         if start > end || end > shape[axis] {
-            fail(shape_error(format!("slice: {start}..{end} of axis {axis} of shape {shape}")));
+            fail(shape_error(format!(
+                "slice: {start}..{end} does not lie in axis {axis} of shape {shape}, which has {} places",
+                shape[axis]
+            )));
         }
         let part = shape.with(axis, end - start);
         if axis == 0 {
@@ -102,7 +105,9 @@ impl Concat {
             }
             size += part[axis];
         }
-        Ok(first.with(axis, size))
+        let shape = first.with(axis, size);
+        shape.checked_size().map_err(|e| e.context("concat"))?;
+        Ok(shape)
     }
 }
 impl<F: Real> Op<F> for Concat {
@@ -153,6 +158,7 @@ impl IndexSelect {
                 from[self.axis]
             )));
         }
+        from.with(self.axis, self.ids.len()).checked_size().map_err(|e| e.context("index_select"))?;
         Ok(())
     }
 }
@@ -188,11 +194,14 @@ impl<F: Real> Op<F> for ScatterAdd {
     fn forward(&self, x: &[&Tensor<F>], _: &mut Saved<'_, F>) -> Tensor<F> {
         let (Self { axis, ids, size }, from) = (self, x[0].shape());
         check_axis("scatter_add", from, *axis);
-        if ids.classes() > *size || ids.len() != from[*axis] {
-            let (n, below) = (ids.len(), ids.classes());
-            fail(shape_error(format!(
-                "scatter_add: {n} ids below {below} for axis {axis} of shape {from} into {size}"
-            )));
+        if ids.len() != from[*axis] {
+            fail(shape_error(format!("scatter_add: {} ids for axis {axis} of shape {from}", ids.len())));
+        }
+        if ids.classes() > *size {
+            fail(shape_error(format!("scatter_add: ids below {} into {size} places", ids.classes())));
+        }
+        if let Err(e) = from.with(*axis, *size).checked_size() {
+            fail(e.context("scatter_add"));
         }
         let (_, _, inner) = from.around(*axis);
         Tensor::build(from.with(*axis, *size), |out| {

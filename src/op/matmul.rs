@@ -40,8 +40,11 @@ impl Plan {
             return Err(shape_error(format!("matmul: {a}{ta} x {b}{tb}: inner sizes {k} and {l} differ")));
         }
         let batch = |s: Shape| Shape::collect(s[..s.rank() - 2].iter().copied());
-        let batch = common_shape("matmul", batch(a), batch(b)).map_err(|e| e.context(format!("matmul: {a} x {b}")))?;
-        Ok(Self { batch, m, k, n })
+        let batch = common_shape("batches", batch(a), batch(b)).map_err(|e| e.context(format!("matmul: {a} x {b}")))?;
+        let plan = Self { batch, m, k, n };
+        // Operands of inner size 0 are small, however large the product is.
+        plan.shape().checked_size().map_err(|e| e.context("matmul"))?;
+        Ok(plan)
     }
 
     fn shape(&self) -> Shape {
@@ -154,7 +157,11 @@ impl<F: Real> Op<F> for Linear {
             fail(shape_error(format!("linear: bias {b} with weight {w}, which has {n} outputs")));
         }
         let gemm = Gemm { m: rows, n, k, ta: false, tb: true, mode: Accum::Add };
-        Tensor::build(shape.with(shape.rank() - 1, n), |out| {
+        let shape = shape.with(shape.rank() - 1, n);
+        if let Err(e) = shape.checked_size() {
+            fail(e.context("linear"));
+        }
+        Tensor::build(shape, |out| {
             F::strided(&[rows, n], &[0, 1], x[2].data(), out);
             F::gemm(gemm, x[0].data(), x[1].data(), out);
         })
@@ -163,6 +170,9 @@ impl<F: Real> Op<F> for Linear {
         let (x, w, b) = (cx.input(0), cx.input(1), cx.input(2));
         cx.give(1, || y_bar.reshape(folded(y_bar.shape())).matmul_tn(&x.reshape(folded(x.shape()))));
         cx.give(2, || y_bar.sum_to(b.shape()));
-        cx.give(0, || y_bar.matmul(w));
+        cx.give(0, || match x.shape().rank() {
+            1 => y_bar.reshape(folded(y_bar.shape())).matmul(w).reshape(x.shape()),
+            _ => y_bar.matmul(w),
+        });
     }
 }

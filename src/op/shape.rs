@@ -21,6 +21,7 @@ pub(super) fn common_shape(op: &str, a: Shape, b: Shape) -> Result<Shape, Error>
         }
         shape = shape.with(axis, if m == 1 { n } else { m });
     }
+    shape.checked_size().map_err(|e| e.context(op))?;
     Ok(shape)
 }
 
@@ -176,7 +177,6 @@ pub struct BroadcastTo {
 }
 impl BroadcastTo {
     pub(crate) fn check(self, from: Shape) -> Result<(), Error> {
-        self.shape.checked_size().map_err(|e| e.context("broadcast_to"))?;
         match common_shape("broadcast_to", from, self.shape) {
             Ok(shape) if shape == self.shape => Ok(()),
             Ok(_) => Err(shape_error(format!("broadcast_to: shape {from} does not broadcast to {}", self.shape))),

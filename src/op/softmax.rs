@@ -62,7 +62,8 @@ impl<F: Real> Op<F> for SoftmaxCrossEntropy {
         let (rows, n) = shape.rows();
         if (rows, n) != (labels.len(), labels.classes()) || shape.rank() == 0 {
             fail(shape_error(format!(
-                "softmax_cross_entropy: logits {shape} with {} labels of {} classes",
+                "softmax_cross_entropy: logits {shape} with {} labels of {} classes: a row for each label and a column for \
+                 each class are needed",
                 labels.len(),
                 labels.classes()
             )));

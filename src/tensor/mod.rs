@@ -74,6 +74,7 @@ impl<F: Real> Tensor<F> {
     }
 
     /// Its numbers, row after row.
+    #[track_caller]
     #[inline]
     pub fn data(&self) -> &[F] {
         let Buffer { data, start, len } = &self.data;
@@ -81,14 +82,17 @@ impl<F: Real> Tensor<F> {
     }
 
     /// Its numbers, for writing. Copies first if another tensor shares the storage.
+    #[track_caller]
     pub fn data_mut(&mut self) -> &mut [F] {
         if self.unique_data().is_none() {
-            *self = Self::build(self.shape, |out| F::copy(self.data(), out));
+            let shared = self.data();
+            *self = Self::build(self.shape, |out| F::copy(shared, out));
         }
         self.unique_data().expect("just made unique")
     }
 
     /// Its numbers as a vector; copies if another tensor shares the storage.
+    #[track_caller]
     pub fn into_vec(mut self) -> Vec<F> {
         if self.data.len != self.data.data.as_ref().expect(RELEASED).len() {
             return self.data().to_vec();
@@ -116,7 +120,7 @@ impl<F: Real> Tensor<F> {
     #[track_caller]
     pub fn at<const N: usize>(&self, index: [usize; N]) -> F {
         let fits = N == self.shape.rank() && index.iter().zip(self.shape.iter()).all(|(i, n)| i < n);
-        assert!(fits, "at: index {index:?} in shape {:?}", self.shape);
+        assert!(fits, "at: index {index:?} does not lie in shape {:?}", self.shape);
         let steps = self.shape.steps();
         self.data()[index.iter().zip(&steps).map(|(i, step)| i * step).sum::<usize>()]
     }
@@ -134,6 +138,7 @@ impl<F: Real> Tensor<F> {
     }
 
     /// For writing, if no other tensor shares the storage.
+    #[track_caller]
     #[inline]
     pub(crate) fn unique_data(&mut self) -> Option<&mut [F]> {
         let Buffer { data, start, len } = &mut self.data;

@@ -67,15 +67,19 @@ impl Shape {
         self.iter().product()
     }
 
-    /// The number of elements, unless it overflows.
+    /// The number of elements, unless it overflows. Nor may the other sizes overflow if one is zero: steps and blocks
+    /// are products of some of them.
     pub(crate) fn checked_size(self) -> Result<usize, Error> {
-        let size =
-            self.iter().try_fold(1usize, |n, &size| n.checked_mul(size)).filter(|&n| n <= isize::MAX as usize / 8);
-        // A product with a zero in it is empty, however large the other sizes are.
-        let size = if self.contains(&0) { Some(0) } else { size };
-        size.ok_or_else(|| {
-            Error::new(ErrorKind::Shape, format!("shape {self:?} has more elements than memory can hold"))
-        })
+        let others = self.iter().filter(|size| **size != 0).try_fold(1usize, |n, &size| n.checked_mul(size));
+        match others.filter(|&n| n <= isize::MAX as usize / 8) {
+            Some(n) => Ok(if self.contains(&0) { 0 } else { n }),
+            None => Err(self.too_large()),
+        }
+    }
+
+    #[cold]
+    fn too_large(self) -> Error {
+        Error::new(ErrorKind::Shape, format!("shape {self} has more elements than memory can hold"))
     }
 
     /// Sizes before `axis`, of `axis`, and after it, multiplied up: the tensor as blocks.
