@@ -13,14 +13,14 @@ fn walk<F: Base>(
     whole: impl Fn(&mut F, &[F]),
     each: impl Fn(&mut [F], &[F]),
 ) {
-    let Some((&inner, outer)) = sizes.split_last() else {
-        whole(&mut out[0], x);
-        return;
+    // One call of each: a closure that is called twice may not be inlined, and then has no wide vectors.
+    let (inner, outer, reduced) = match sizes.split_last() {
+        None => (1, &[][..], true),
+        Some((&inner, outer)) => (inner, outer, steps[outer.len()] == 0),
     };
     if x.is_empty() {
         return;
     }
-    let reduced = steps[outer.len()] == 0;
     let mut index: Axes = [0; MAX_AXES];
     let mut start = 0;
     for row in x.chunks_exact(inner) {
@@ -61,18 +61,15 @@ loops! {
     /// A NaN wins; of nothing it is -inf.
     fn max<F>(sizes: &'a [usize], steps: &'a [usize], x: &'a [F], out: &'a mut [F]) {
         out.fill(F::neg_infinity());
-        let larger = |o: &mut F, x: F| {
-            if !(*o >= x || o.is_nan()) {
-                *o = x;
-            }
-        };
+        // `|`, not `||`: a branch would keep the loop from vectorising.
+        let larger = |max: F, x: F| if (max >= x) | max.is_nan() { max } else { x };
         walk(
             sizes,
             steps,
             x,
             out,
-            |o, row| row.iter().for_each(|&x| larger(o, x)),
-            |out, row| out.iter_mut().zip(row).for_each(|(o, &x)| larger(o, x)),
+            |o, row| *o = larger(*o, fold(row, F::neg_infinity(), larger)),
+            |out, row| out.iter_mut().zip(row).for_each(|(o, &x)| *o = larger(*o, x)),
         );
     }
 
@@ -87,7 +84,8 @@ loops! {
 
     /// Of the absolute values; NaN wins.
     fn max_abs<F>(x: &'a [F]) -> f64 {
-        x.iter().fold(0.0, |max: f64, x| if x.f64().abs() <= max || max.is_nan() { max } else { x.f64().abs() })
+        let larger = |max: F, x: F| if (x.abs() <= max) | max.is_nan() { max } else { x.abs() };
+        fold(x, F::zero(), larger).f64()
     }
 
     fn all_finite<F>(x: &'a [F]) -> bool {
@@ -110,6 +108,20 @@ fn sum_rows<F: Base>(rows: usize, n: usize, x: &[F], out: &mut [F]) {
             out[start..][..width].iter_mut().zip(&sums).for_each(|(o, &s)| *o += s);
         }
     }
+}
+
+/// `f` over all numbers, in 64 lanes: `f` must not care about the order.
+#[inline(always)]
+pub(super) fn fold<F: Base>(x: &[F], start: F, f: impl Fn(F, F) -> F) -> F {
+    let mut lanes = [start; 64];
+    let chunks = x.chunks_exact(64);
+    let tail = chunks.remainder().iter().fold(start, |a, &x| f(a, x));
+    for x in chunks {
+        for l in 0..64 {
+            lanes[l] = f(lanes[l], x[l]);
+        }
+    }
+    lanes.into_iter().fold(tail, f)
 }
 
 /// The sum in f64, in 16 lanes, then their sum, then the tail.

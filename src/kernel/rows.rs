@@ -5,7 +5,7 @@ use crate::{formula::Lane, real::Base};
 /// max, then exp(x - max) into `out`: (max, sum of the exponentials).
 #[inline(always)]
 fn exponentials<F: Base, L: Lane<F>>(x: &[F], out: &mut [F]) -> (F, F) {
-    let max = x.iter().copied().fold(F::neg_infinity(), |m, x| if x > m { x } else { m });
+    let max = super::reduce::fold(x, F::neg_infinity(), |m, x| if x > m { x } else { m });
     for (o, &x) in out.iter_mut().zip(x) {
         *o = L::load(x - max).exp().store();
     }
