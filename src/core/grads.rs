@@ -67,10 +67,15 @@ pub struct Clipped {
 }
 
 impl Clipped {
-    /// What clipping a joint norm to `limit` does.
-    pub(crate) fn of(norm: f64, limit: f64) -> Self {
+    /// What clipping a joint norm to `limit` does. A norm that overflows is refused: its coefficient would be 0.
+    pub(crate) fn of(who: &str, norm: f64, limit: f64) -> Result<Self, Error> {
+        if norm == f64::INFINITY {
+            let message =
+                format!("{who}: the joint norm of the gradients is too large for f64, though every entry is finite");
+            return Err(Error::new(ErrorKind::NonFinite, message));
+        }
         let clipped = norm > limit;
-        Self { norm, coef: if clipped { limit / norm } else { 1.0 }, clipped }
+        Ok(Self { norm, coef: if clipped { limit / norm } else { 1.0 }, clipped })
     }
 }
 
@@ -208,7 +213,7 @@ impl<F: Real> Grads<F> {
             Ok(norm) => norm,
             Err(i) => return Err(self.non_finite("clip_global_norm", i)),
         };
-        let clip = Clipped::of(norm, limit);
+        let clip = Clipped::of("clip_global_norm", norm, limit)?;
         if clip.clipped {
             self.scale(clip.coef);
         }

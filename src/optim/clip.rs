@@ -26,7 +26,7 @@ impl ClipGlobalNorm {
 impl<F: Real> Link<F> for ClipGlobalNorm {
     fn plan(&mut self, plan: &mut Plan<'_, F>) -> Result<(), Error> {
         check_limit("ClipGlobalNorm", self.limit)?;
-        let clip = Clipped::of(plan.norm("ClipGlobalNorm")?, self.limit);
+        let clip = Clipped::of("ClipGlobalNorm", plan.norm("ClipGlobalNorm")?, self.limit)?;
         if clip.clipped {
             plan.scale(clip.coef);
         }
