@@ -57,6 +57,8 @@ impl<F: Base> MulAdd<F> for Fused<F> {
 trait Transcendental: Base {
     fn exp_lane<M: MulAdd<Self>>(self) -> Self;
     fn tanh_lane<M: MulAdd<Self>>(self) -> Self;
+    /// `n / (1 + e)` for `0 <= e <= 1`.
+    fn over_one_plus(n: Self, e: Self) -> Self;
     /// Through f64, where f32 alone would lose digits.
     fn wide(self, f: fn(f64) -> f64) -> Self;
 }
@@ -70,6 +72,10 @@ impl Transcendental for f32 {
         single::tanh::<M>(self)
     }
     #[inline(always)]
+    fn over_one_plus(n: f32, e: f32) -> f32 {
+        n / (1.0 + e)
+    }
+    #[inline(always)]
     fn wide(self, f: fn(f64) -> f64) -> f32 {
         f(self.into()) as f32
     }
@@ -81,12 +87,32 @@ impl Transcendental for f64 {
     }
     #[inline(always)]
     fn tanh_lane<M: MulAdd<f64>>(self) -> f64 {
-        self.tanh()
+        let t = (-2.0 * self.abs()).exp_m1();
+        quotient(-t, 2.0, t).copysign(self)
+    }
+    #[inline(always)]
+    fn over_one_plus(n: f64, e: f64) -> f64 {
+        quotient(n, 1.0, e)
     }
     #[inline(always)]
     fn wide(self, f: fn(f64) -> f64) -> f64 {
         f(self)
     }
+}
+
+/// `n / (a + b)` for `|b| <= a`, rounded as if once: next to an exponential of f64 that costs little.
+#[inline(always)]
+fn quotient(n: f64, a: f64, b: f64) -> f64 {
+    let d = a + b;
+    let lost = b - (d - a);
+    let q = n / d;
+    q + (f64::mul_add(-q, d, n) - q * lost) / d
+}
+
+/// `(1 + e)^2` as `1 + e (2 + e)`: squaring would double the error of `1 + e`.
+#[inline(always)]
+fn one_plus_squared<F: Base, M: MulAdd<F>>(e: F) -> F {
+    M::mul_add(e, F::of(2.0) + e, F::one())
 }
 
 /// e^-x^2 without the error of rounding x^2, which the exponential would multiply by x^2.
@@ -187,20 +213,17 @@ macro_rules! lane { ($lane:ident: $($op:ident $method:ident),*) => {
         fn sech2(self) -> Self {
             // 4 e / (1 + e)^2 with e = exp(-2 |x|): 1 - y * y would have no digits in the tails.
             let e = (self.0.abs() * F::of(-2.0)).exp_lane::<Self>();
-            let d = F::one() + e;
-            Self(F::of(4.0) * e / (d * d))
+            Self(F::of(4.0) * e / one_plus_squared::<F, Self>(e))
         }
         #[inline(always)]
         fn sigmoid(self) -> Self {
             let e = (-self.0.abs()).exp_lane::<Self>();
-            let n = if self.0 < F::zero() { e } else { F::one() };
-            Self(n / (F::one() + e))
+            Self(F::over_one_plus(if self.0 < F::zero() { e } else { F::one() }, e))
         }
         #[inline(always)]
         fn sigmoid_slope(self) -> Self {
             let e = (-self.0.abs()).exp_lane::<Self>();
-            let d = F::one() + e;
-            Self(e / (d * d))
+            Self(e / one_plus_squared::<F, Self>(e))
         }
         #[inline(always)]
         fn softplus(self) -> Self {

@@ -60,16 +60,16 @@ macro_rules! elementwise {
             /// `x Phi(x)`, Phi the normal distribution function: GELU by the error function, exact in the left tail.
             ///
             /// Source: Hendrycks and Gimpel, "Gaussian error linear units", 2016.
-            Gelu {}, gelu, (x) = x * (x * x.lit(-FRAC_1_SQRT_2)).erfc() * x.lit(0.5);
+            Gelu {}, gelu, (x) = x.chain((x * x.lit(-FRAC_1_SQRT_2)).erfc()) * x.lit(0.5);
                 y => [(x * x.lit(-FRAC_1_SQRT_2)).erfc() * x.lit(0.5)
                     + x.chain((x * x.lit(FRAC_1_SQRT_2)).gauss()) * x.lit(FRAC_1_SQRT_TAU)];
             /// `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`: GELU by tanh, exact in the left tail.
             ///
             /// Source: Hendrycks and Gimpel, "Gaussian error linear units", 2016.
-            GeluTanh {}, gelu_tanh, (x) = x * gelu_angle(x).sigmoid();
+            GeluTanh {}, gelu_tanh, (x) = x.chain(gelu_angle(x).sigmoid());
                 y => [gelu_angle(x).sigmoid() + x.chain(gelu_angle(x).sigmoid_slope()).chain(gelu_angle_slope(x))];
             /// `x sigmoid(x)`, also called swish.
-            Silu {}, silu, (x) = x * x.sigmoid(); y => [x.sigmoid() + x.chain(x.sigmoid_slope())];
+            Silu {}, silu, (x) = x.chain(x.sigmoid()); y => [x.sigmoid() + x.chain(x.sigmoid_slope())];
             /// The error function `2/sqrt(pi) integral of e^-t^2 from 0 to x`.
             Erf {}, erf, (x) = x.erf(); y => [x.gauss() * x.lit(FRAC_2_SQRT_PI)];
             /// `1 - erf(x)`, exact on the right, where `1 - erf(x)` would have no digits left.

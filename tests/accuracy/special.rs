@@ -1,0 +1,60 @@
+//! NaN, infinities and signed zeros.
+use chainrule::prelude::*;
+
+const INFINITY: f64 = f64::INFINITY;
+const NAN: f64 = f64::NAN;
+/// The slope of erf at 0.
+const M: f64 = std::f64::consts::FRAC_2_SQRT_PI;
+
+type Function<F> = for<'t> fn(Var<'t, F>) -> Var<'t, F>;
+
+/// At -inf, inf, NaN, -0.0, 0.0: the values, then the derivatives.
+type Row<F> = (&'static str, Function<F>, [f64; 5], [f64; 5]);
+
+fn table<F: Real>() -> Vec<Row<F>> {
+    vec![
+        ("exp", |x| x.exp(), [0.0, INFINITY, NAN, 1.0, 1.0], [0.0, INFINITY, NAN, 1.0, 1.0]),
+        ("ln", |x| x.ln(), [NAN, INFINITY, NAN, -INFINITY, -INFINITY], [-0.0, 0.0, NAN, -INFINITY, INFINITY]),
+        ("sqrt", |x| x.sqrt(), [NAN, INFINITY, NAN, -0.0, 0.0], [NAN, 0.0, NAN, -INFINITY, INFINITY]),
+        ("recip", |x| x.recip(), [-0.0, 0.0, NAN, -INFINITY, INFINITY], [0.0, 0.0, NAN, -INFINITY, -INFINITY]),
+        ("square", |x| x.square(), [INFINITY, INFINITY, NAN, 0.0, 0.0], [-INFINITY, INFINITY, NAN, -0.0, 0.0]),
+        ("tanh", |x| x.tanh(), [-1.0, 1.0, NAN, -0.0, 0.0], [0.0, 0.0, NAN, 1.0, 1.0]),
+        ("sigmoid", |x| x.sigmoid(), [0.0, 1.0, NAN, 0.5, 0.5], [0.0, 0.0, NAN, 0.25, 0.25]),
+        ("softplus", |x| x.softplus(), [0.0, INFINITY, NAN, 2f64.ln(), 2f64.ln()], [0.0, 1.0, NAN, 0.5, 0.5]),
+        ("relu", |x| x.relu(), [0.0, INFINITY, NAN, -0.0, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0]),
+        ("silu", |x| x.silu(), [0.0, INFINITY, NAN, 0.0, 0.0], [0.0, 1.0, NAN, 0.5, 0.5]),
+        ("gelu", |x| x.gelu(), [0.0, INFINITY, NAN, 0.0, 0.0], [0.0, 1.0, NAN, 0.5, 0.5]),
+        ("gelu_tanh", |x| x.gelu_tanh(), [0.0, INFINITY, NAN, 0.0, 0.0], [0.0, 1.0, NAN, 0.5, 0.5]),
+        ("erf", |x| x.erf(), [-1.0, 1.0, NAN, -0.0, 0.0], [0.0, 0.0, NAN, M, M]),
+        ("erfc", |x| x.erfc(), [2.0, 0.0, NAN, 1.0, 1.0], [0.0, 0.0, NAN, -M, -M]),
+        ("gauss", |x| x.gauss(), [0.0, 0.0, NAN, 1.0, 1.0], [0.0, 0.0, NAN, 0.0, -0.0]),
+        ("abs", |x| x.abs(), [INFINITY, INFINITY, NAN, 0.0, 0.0], [-1.0, 1.0, NAN, 0.0, 0.0]),
+    ]
+}
+
+fn check<F: Real>() {
+    let x = Tensor::<F>::from_fn([5], |e| [-INFINITY, INFINITY, NAN, -0.0, 0.0][e]);
+    for (name, f, values, slopes) in table::<F>() {
+        let mut tape = Tape::new();
+        let v = tape.begin().variable(&x);
+        let y = f(v);
+        let value = y.value();
+        let slope = y.sum().grads_of(&[v]).unwrap().remove(0);
+        for (what, found, right) in [("value", value, values), ("slope", slope, slopes)] {
+            for (e, (a, b)) in found.data().iter().zip(right).enumerate() {
+                let (a, b) = (a.f64(), F::of(b).f64());
+                // The sign of a zero counts for odd functions, whose value at -0.0 is -0.0.
+                let odd = what == "value" && b == 0.0 && x.data()[e] == F::zero();
+                let signed = !odd || a.is_sign_negative() == b.is_sign_negative();
+                let same = a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() < 1e-7;
+                assert!(same && signed, "{name} {}: {what} at {:e} is {a:e}, not {b:e}", F::NAME, x.data()[e]);
+            }
+        }
+    }
+}
+
+#[test]
+fn infinities_nan_and_zeros() {
+    check::<f32>();
+    check::<f64>();
+}
