@@ -86,7 +86,8 @@ fn ops() -> Vec<String> {
     let mut names = vec![];
     for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/op")).unwrap() {
         let text = fs::read_to_string(file.unwrap().path()).unwrap();
-        let constants = text.lines().filter_map(|line| line.split_once("const NAME: &'static str = \""));
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let constants = lines.filter_map(|line| line.split_once("const NAME: &'static str = \""));
         names.extend(constants.map(|(_, rest)| rest.split('"').next().unwrap().to_string()));
         // Ops made by a macro: `Add add add_slices, ...`
         if let Some((_, list)) = text.split_once("\nsums! {") {
