@@ -61,11 +61,13 @@ pub mod data;
 pub mod error;
 pub mod flow;
 pub mod formula;
+#[doc(hidden)]
 pub mod kernel;
 pub mod nn;
 pub mod op;
 pub mod optim;
 pub mod prelude;
+#[doc(hidden)]
 pub mod real;
 pub mod rng;
 pub mod tensor;

@@ -4,7 +4,9 @@ pub use crate::core::{
 };
 pub use crate::error::{Error, ErrorKind};
 pub use crate::module;
-pub use crate::nn::{Dense, Dropout, Gelu, GeluTanh, LeakyRelu, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh};
+pub use crate::nn::{
+    Dense, Dropout, Gelu, GeluTanh, Init, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
+};
 pub use crate::optim::{Adam, ClipGlobalNorm, ClipValue, Optimizer, Sgd};
 pub use crate::rng::Rng;
 pub use crate::tensor::{Labels, Real, Shape, Tensor};

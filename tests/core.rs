@@ -227,8 +227,8 @@ module!(impl[] Tied as f64 { w });
 
 #[test]
 fn a_tied_weight_is_one_parameter_used_twice() -> Result<(), Error> {
-    let net = Tied { w: Param::new(Tensor::uniform([3, 4], -1.0, 1.0, &mut Rng::seed(1))) };
-    let x = Tensor::uniform([5, 4], -1.0, 1.0, &mut Rng::seed(2));
+    let net = Tied { w: Param::new(Tensor::uniform_of([3, 4], -1.0, 1.0, &mut Rng::seed(1))) };
+    let x = Tensor::uniform_of([5, 4], -1.0, 1.0, &mut Rng::seed(2));
     let report = gradcheck_module(&net, |r| {
         let x = r.constant(&x);
         x.matmul_nt(&r.param(&net.w)).tanh().matmul(&r.param(&net.w)).square()

@@ -25,8 +25,8 @@ fn same_bits(what: &str, f: impl Fn() -> Vec<u64> + Sync) {
 
 fn product<F: Real>(m: usize, k: usize, n: usize) {
     let rng = &mut Rng::seed(7);
-    let a = Tensor::<F>::normal([m, k], 0.0, 1.0, rng);
-    let b = Tensor::<F>::normal([k, n], 0.0, 1.0, rng);
+    let a = Tensor::<F>::normal_of([m, k], 0.0, 1.0, rng);
+    let b = Tensor::<F>::normal_of([k, n], 0.0, 1.0, rng);
     let (at, bt) = (a.transpose(0, 1), b.transpose(0, 1));
     let what = format!("{} {m}x{k}x{n}", F::NAME);
     for (ta, tb) in [(false, false), (true, false), (false, true), (true, true)] {
@@ -34,7 +34,7 @@ fn product<F: Real>(m: usize, k: usize, n: usize) {
         same_bits(&format!("{what} {ta} {tb}"), || bits(&a.matmul_with(b, ta, tb)));
     }
     // From a start that is not zero, as a dense layer has it.
-    let (w, bias) = (bt, Tensor::<F>::normal([n], 0.0, 1.0, rng));
+    let (w, bias) = (bt, Tensor::<F>::normal_of([n], 0.0, 1.0, rng));
     same_bits(&format!("{what} linear"), || bits(&a.linear(&w, &bias)));
 }
 
@@ -84,9 +84,9 @@ fn products_of_random_shapes() {
 fn elementwise_ops_and_sums_of_large_tensors() {
     fn program<F: Real>() {
         let rng = &mut Rng::seed(3);
-        let x = Tensor::<F>::normal([200_003], 0.0, 2.0, rng);
-        let wide = Tensor::<F>::normal([500, 407], 0.0, 2.0, rng);
-        let row = Tensor::<F>::normal([407], 0.0, 2.0, rng);
+        let x = Tensor::<F>::normal_of([200_003], 0.0, 2.0, rng);
+        let wide = Tensor::<F>::normal_of([500, 407], 0.0, 2.0, rng);
+        let row = Tensor::<F>::normal_of([407], 0.0, 2.0, rng);
         same_bits("maps", || {
             [x.tanh(), x.sigmoid(), x.exp(), x.gelu(), &x * &x, &x + &x].iter().flat_map(bits).collect()
         });
@@ -102,7 +102,7 @@ fn elementwise_ops_and_sums_of_large_tensors() {
             y.grads_of(&[w, b]).expect("gradients").iter().flat_map(bits).collect()
         });
         same_bits("batched", || {
-            let a = Tensor::<F>::normal([5, 64, 65], 0.0, 1.0, &mut Rng::seed(1));
+            let a = Tensor::<F>::normal_of([5, 64, 65], 0.0, 1.0, &mut Rng::seed(1));
             bits(&a.matmul_nt(&a))
         });
     }
@@ -136,7 +136,7 @@ impl<F: Real> Module<F> for Net<F> {
 fn trained<F: Real>(observed: bool) -> Vec<u64> {
     let rng = &mut Rng::seed(42);
     let mut net = Net::<F>(Dense::new(784, 512, rng), Dense::new(512, 512, rng), Dense::new(512, 10, rng));
-    let x = Tensor::<F>::uniform([512, 784], 0.0, 1.0, rng);
+    let x = Tensor::<F>::uniform_of([512, 784], 0.0, 1.0, rng);
     let y = Labels::new((0..512).map(|i| i * 7 % 10), 10).expect("below 10");
     let mut opt = (ClipGlobalNorm::new(0.5), Adam::new(1e-3).weight_decay(1e-4));
     let (mut tape, mut norms) = (Tape::new(), observed.then(GradNorms::new));

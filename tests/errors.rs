@@ -1,4 +1,5 @@
 //! Every panic of an op or a tensor says what, where and what to do, and blames the user's line.
+#![allow(clippy::op_ref, clippy::clone_on_copy, reason = "one text serves tensors, which need it, and variables")]
 #[path = "common/engine.rs"]
 mod engine;
 
@@ -209,7 +210,7 @@ fn tensors() {
     blames(&format!("Tensor::new: {huge}"), || _ = Tensor::<f64>::of([usize::MAX, 2], vec![]));
     blames(&format!("Tensor::from_fn: {huge}"), || _ = Tensor::<f64>::from_fn([usize::MAX, 2], |_| 0.0));
     let rng = &mut Rng::seed(1);
-    blames(&format!("Tensor::from_fn: {huge}"), || _ = Tensor::<f64>::normal([usize::MAX, 2], 0.0, 1.0, rng));
+    blames(&format!("Tensor::from_fn: {huge}"), || _ = Tensor::<f64>::normal_of([usize::MAX, 2], 0.0, 1.0, rng));
     // Empty, but its steps would overflow.
     let huge = format!("Tensor::filled: shape [{}, 2, 0] has more elements than memory can hold", usize::MAX);
     blames(&huge, || _ = Tensor::zeros([usize::MAX, 2, 0]));

@@ -104,7 +104,7 @@ fn products<F: Real>(sizes: &[usize], batch: usize) -> (usize, usize) {
 fn step<F: Real>(sizes: &[usize], batch: usize, mut opt: impl Optimizer<F>, observed: bool) -> (usize, usize, usize) {
     let (mut net, mut tape) = (mlp::<F>(sizes), Tape::<F>::new());
     let classes = *sizes.last().expect("a size");
-    let x = Tensor::<F>::uniform([batch, sizes[0]], -1.0, 1.0, &mut Rng::seed(2));
+    let x = Tensor::<F>::uniform_of([batch, sizes[0]], -1.0, 1.0, &mut Rng::seed(2));
     let y = Labels::new((0..batch).map(|i| i % classes), classes).expect("below");
     let mut one = || {
         let loss = net.forward(&tape.begin().constant(&x)).softmax_cross_entropy(&y);

@@ -87,9 +87,9 @@ rows! {
     sign: one, [KINK_AT_0], 1e-12; |d, [x]| x.sign(), x.map(Num::sign);
     step: one, [KINK_AT_0], 1e-12; |d, [x]| x.step(), x.map(Num::step);
     scale: one, [REAL], 1e-12; |d, [x]| x.scale(FACTORS[d.pick(0, 4)]), x.map(|x| N::c(FACTORS[d.pick(0, 4)]) * x);
-    over: one, [REAL], 1e-12;
-        |d, [x]| x.over([2.0, -0.3][d.pick(0, 2)]), x.map(|x| x / N::c([2.0, -0.3][d.pick(0, 2)]));
-    offset: one, [REAL], 1e-12; |d, [x]| x.offset(FACTORS[d.pick(0, 4)]), x.map(|x| N::c(FACTORS[d.pick(0, 4)]) + x);
+    div_scalar: one, [REAL], 1e-12;
+        |d, [x]| x.div_scalar([2.0, -0.3][d.pick(0, 2)]), x.map(|x| x / N::c([2.0, -0.3][d.pick(0, 2)]));
+    add_scalar: one, [REAL], 1e-12; |d, [x]| x.add_scalar(FACTORS[d.pick(0, 4)]), x.map(|x| N::c(FACTORS[d.pick(0, 4)]) + x);
     exp: one, [REAL], 1e-12; |d, [x]| x.exp(), x.map(Num::exp);
     ln: one, [POSITIVE], 1e-12; |d, [x]| x.ln(), x.map(Num::ln);
     sqrt: one, [POSITIVE], 1e-12; |d, [x]| x.sqrt(), x.map(Num::sqrt);

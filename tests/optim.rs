@@ -12,7 +12,7 @@ fn params(seed: u64) -> Params {
     let rng = &mut Rng::seed(seed);
     [vec![3, 2], vec![5], vec![]]
         .iter()
-        .map(|shape| Param::new(Tensor::uniform(Shape::try_new(shape).unwrap(), -1.0, 1.0, rng)))
+        .map(|shape| Param::new(Tensor::uniform_of(Shape::try_new(shape).unwrap(), -1.0, 1.0, rng)))
         .collect()
 }
 
@@ -297,8 +297,9 @@ fn rates_can_be_set_through_links() {
     assert_eq!((Optimizer::<f64>::rate(&opt), Optimizer::<f64>::rate(&opt.1)), (0.2, 0.2));
     let mut p = Param::new(Tensor::filled([], 1.0));
     let mut sgd = Sgd::new(1.0);
-    (&mut sgd).set_rate(0.25);
-    (&mut sgd).step(&mut p, &Grads::from_iter([("", Tensor::filled([], 1.0))])).unwrap();
+    let mut borrowed = (&mut sgd,); // an optimizer lent to a chain
+    borrowed.set_rate(0.25);
+    borrowed.step(&mut p, &Grads::from_iter([("", Tensor::filled([], 1.0))])).unwrap();
     assert_eq!(p.value.item(), 0.75);
 }
 

@@ -72,15 +72,10 @@ fn labels_settings_and_threads() {
         error(chainrule::nn::Dropout::new(p), bad, &text);
     }
     let (mut net, g) = (Param::new(Tensor::scalar(1.0)), Grads::from_iter([("", Tensor::scalar(1.0))]));
-    let mut step = |mut opt: Box<dyn FnMut(&mut Param) -> Result<chainrule::optim::StepReport, Error>>, text: &str| {
-        error(opt(&mut net), bad, text);
+    macro_rules! refuse { ($($opt:expr => $text:expr;)*) => { $(
+        error(($opt).step(&mut net, &g), bad, $text);
         assert_eq!(net.value.item(), 1.0);
-    };
-    let g = std::rc::Rc::new(g);
-    macro_rules! refuse { ($($opt:expr => $text:expr;)*) => { $({
-        let g = g.clone();
-        step(Box::new(move |net| ($opt).step(net, &g)), $text);
-    })* } }
+    )* } }
     refuse! {
         Sgd::new(-0.1) => "Sgd: the learning rate must be at least 0 and finite in f32, got -0.1";
         Sgd::new(f64::NAN) => "Sgd: the learning rate must be at least 0 and finite in f32, got NaN";
@@ -172,7 +167,6 @@ fn gradients_that_are_not_finite() {
         assert_eq!((g.get("a").unwrap().data(), g.get("layer.w").unwrap().data()[3]), (&[9.0][..], 4.0));
         assert!(g.norm().is_nan());
         let one = Tensor::of([1], vec![1.0]);
-        let layer = vec![Param::new(one.clone())];
         let mut net = Three {
             a: Param::new(one.clone()),
             layer: W { w: Param::new(Tensor::of([4], vec![1.0; 4])) },
@@ -182,7 +176,7 @@ fn gradients_that_are_not_finite() {
         error((ClipValue::new(1.0), Sgd::new(0.1)).step(&mut net, &g), kind, &text("ClipValue"));
         error(Sgd::new(0.1).step(&mut net, &g), kind, &text("step"));
         error(Adam::new(0.1).step(&mut net, &g), kind, &text("step"));
-        assert_eq!((net.a.value.data(), layer.len()), (&[1.0][..], 1));
+        assert_eq!(net.a.value.data(), [1.0]);
     }
     let limit = "the limit must be greater than 0 in f64, got -1";
     let mut g = Grads::from_iter([("a", Tensor::of([2], vec![1.5e308, 1.5e308]))]);

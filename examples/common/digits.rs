@@ -51,7 +51,8 @@ impl Digits {
 fn load(folder: &Path, part: &str) -> Result<Dataset, Error> {
     let images = read(folder, &format!("{part}-images-idx3-ubyte"))?;
     let [n, rows, columns] = *images.shape() else {
-        let message = format!("{}: {part} images of shape {}, not [n, rows, columns]", folder.display(), images.shape());
+        let message =
+            format!("{}: {part} images of shape {}, not [n, rows, columns]", folder.display(), images.shape());
         return Err(Error::new(ErrorKind::BadData, message));
     };
     let labels = read(folder, &format!("{part}-labels-idx1-ubyte"))?.labels(10);

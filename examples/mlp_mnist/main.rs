@@ -34,7 +34,12 @@ fn digits(options: &Options) -> Result<Digits, Error> {
         }
     }
     let tests = digits.tests.iter().map(|(name, test)| format!("{} {name}", test.len())).collect::<Vec<_>>().join(", ");
-    println!("Digits of {}: {} to train on, {tests}; seed {}\n", digits.folder.display(), digits.train.len(), options.seed);
+    println!(
+        "Digits of {}: {} to train on, {tests}; seed {}\n",
+        digits.folder.display(),
+        digits.train.len(),
+        options.seed
+    );
     Ok(digits)
 }
 
@@ -96,7 +101,8 @@ fn show(options: &Options) -> Result<(), Error> {
     report::summary(&runs, &digits);
 
     println!("{}\n", bold("(c) To its accuracy"));
-    let adam = Plan { optimizer: Method::Adam, rate: 3e-3, decay: true, ..plan(2, Activation::Relu, Start::Standard, 10) };
+    let adam =
+        Plan { optimizer: Method::Adam, rate: 3e-3, decay: true, ..plan(2, Activation::Relu, Start::Standard, 10) };
     let last = shown(adam, &digits)?;
     if options.data.is_none() {
         check(&runs, &last, options.quick)?;

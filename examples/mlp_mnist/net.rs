@@ -13,7 +13,7 @@ impl Mlp {
     pub fn new(sizes: &[usize], activation: Activation, start: Start, rng: &mut Rng) -> Self {
         let layer = |pair: &[usize]| match start.init() {
             None => Dense::new(pair[0], pair[1], rng),
-            Some(init) => Dense::with(pair[0], pair[1], init, rng),
+            Some(init) => Dense::with_init(pair[0], pair[1], init, rng),
         };
         Self { layers: sizes.windows(2).map(layer).collect(), activation }
     }

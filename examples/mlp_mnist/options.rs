@@ -170,7 +170,8 @@ impl Options {
         let parsed = Self::command().try_get_matches();
         let matches = parsed.unwrap_or_else(|e| if e.use_stderr() { refuse(&e.to_string()) } else { e.exit() });
         let given = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
-        let network = ["layers", "depth", "width", "activation", "init", "optimizer", "lr", "decay", "batch", "epochs", "clip"];
+        let network =
+            ["layers", "depth", "width", "activation", "init", "optimizer", "lr", "decay", "batch", "epochs", "clip"];
         let described = network.into_iter().any(given);
         let options = Self::from_arg_matches(&matches).unwrap_or_else(|e| refuse(&e.to_string()));
         (options, described)

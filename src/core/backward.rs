@@ -148,6 +148,18 @@ impl<'t, F: Real> Var<'t, F> {
         self.gradients(net, None, Sweep::Last, Others::Constants)
     }
 
+    /// [`Self::backward_only`] that shows itself to an observer on its way.
+    ///
+    /// # Errors
+    /// As `backward_only`, and the first error of the observer.
+    ///
+    /// # Panics
+    /// As `backward`.
+    #[track_caller]
+    pub fn backward_only_with(self, net: &impl Module<F>, observer: &mut impl Observer<F>) -> Result<Grads<F>, Error> {
+        self.gradients(net, Some(observer), Sweep::Last, Others::Constants)
+    }
+
     #[track_caller]
     fn gradients(
         self,
@@ -160,7 +172,7 @@ impl<'t, F: Real> Var<'t, F> {
         let table = {
             let r = &mut *self.rec.record.borrow_mut();
             r.check_open("backward");
-            let table = Table::of(&mut r.tables, net);
+            let table = Table::of(&mut r.tables, net)?;
             match others {
                 Others::Constants => r.restrict(&table),
                 Others::Error => r.check_visited(&table)?,
@@ -173,6 +185,7 @@ impl<'t, F: Real> Var<'t, F> {
         let mut grads = Grads::new(Arc::clone(&table));
         self.sweep(&mut grads, observer, &table, sweep)?;
         let r = &mut *self.rec.record.borrow_mut();
+        grads.count_updates(!r.updates.is_empty());
         for (id, node) in &r.updates {
             grads.put(*id, r.values[*node as usize].clone());
         }
@@ -206,7 +219,7 @@ impl<'t, F: Real> Var<'t, F> {
         self.check_wrt("grads_of", wrt);
         self.rec.record.borrow().check_open("grads_of");
         let mut sink = Nodes(wrt, vec![None; wrt.len()]);
-        let table = Table::of::<F>(&mut self.rec.record.borrow_mut().tables, &Vec::<Param<F>>::new());
+        let table = Table::of::<F>(&mut self.rec.record.borrow_mut().tables, &Vec::<Param<F>>::new())?;
         self.sweep(&mut sink, None, &table, Sweep::Last)?;
         self.rec.record.borrow_mut().release_params();
         let zero = |x: &Self| Tensor::filled(x.shape(), F::zero());
@@ -243,7 +256,7 @@ impl<'t, F: Real> Var<'t, F> {
         // Taken out, so that a panicking rule or observer leaves no stale cotangent behind.
         let (mut cotangents, mut saved) = {
             let r = &mut *self.rec.record.borrow_mut();
-            r.ended = sweep == Sweep::Last;
+            r.ended = true; // and stays so if a rule or an observer panics: what was taken out is lost then
             (mem::take(&mut r.cotangents), mem::take(&mut r.saved))
         };
         let done = self.steps(sink, observer, table, sweep, &mut cotangents, &mut saved);
@@ -251,7 +264,7 @@ impl<'t, F: Real> Var<'t, F> {
             cotangents.clear();
         }
         let r = &mut *self.rec.record.borrow_mut();
-        (r.cotangents, r.saved) = (cotangents, saved);
+        (r.cotangents, r.saved, r.ended) = (cotangents, saved, sweep == Sweep::Last);
         done
     }
 
@@ -274,6 +287,11 @@ impl<'t, F: Real> Var<'t, F> {
         }
         for i in (0..=root).rev() {
             let (node, ids) = (&r.nodes[i], r.inputs(i));
+            if node.wants == 0 {
+                // Inputs past the 31st share one answer, so a constant may have been given a cotangent.
+                cotangents[i] = None;
+                continue;
+            }
             if let Some(bar) = &cotangents[i] {
                 sink.pass(i, bar);
                 if let Some(o) = &mut observer {
@@ -326,14 +344,14 @@ fn report<F: Real>(
 ) -> Result<(), Error> {
     let (node, ids) = (&r.nodes[i], r.inputs(i));
     let mut signal = |path, phase| o.signal(&Signal { path, phase, op: r.ops[i].name(), at: node.at, bar });
-    if let Some(name) = r.watch_name(i) {
+    for name in r.watch_names(i) {
         signal(name, Phase::Watch)?;
     }
     // The elementwise op that consumes a layer's output is its activation.
     if let &[x] = ids
+        && r.ops[i].is_elementwise()
         && let Some(param) = r.nodes[x as usize].param
         && !r.is_leaf(x as usize)
-        && r.values[x as usize].shape() == bar.shape()
         && let Some(path) = table.layer(param)
     {
         signal(path, Phase::Post)?;

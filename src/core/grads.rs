@@ -26,7 +26,7 @@ pub struct Grads<F: Real = f32> {
     table: Arc<Table>,
     /// One per entry of the table; the list itself is pooled.
     slots: Vec<Option<Tensor<F>>>,
-    /// How many recordings it sums.
+    /// How many recordings with updates of running statistics it averages.
     replicas: u32,
     /// Whether every entry is known to be finite.
     finite: bool,
@@ -38,6 +38,15 @@ impl<F: Real> Drop for Grads<F> {
     }
 }
 
+/// Shares storage until one of the two is written to.
+impl<F: Real> Clone for Grads<F> {
+    fn clone(&self) -> Self {
+        let mut slots = F::take_list();
+        slots.extend(self.slots.iter().cloned());
+        Self { table: self.table.clone(), slots, ..*self }
+    }
+}
+
 /// What finds a gradient: a path or a parameter.
 pub trait Key<F: Real> {
     #[doc(hidden)]
@@ -46,6 +55,16 @@ pub trait Key<F: Real> {
 impl<F: Real> Key<F> for &str {
     fn slot(&self, grads: &Grads<F>) -> Option<usize> {
         grads.table.entries().iter().position(|e| *e.path == **self)
+    }
+}
+impl<F: Real> Key<F> for &String {
+    fn slot(&self, grads: &Grads<F>) -> Option<usize> {
+        self.as_str().slot(grads)
+    }
+}
+impl<F: Real> Key<F> for &Path<'_> {
+    fn slot(&self, grads: &Grads<F>) -> Option<usize> {
+        grads.table.entries().iter().position(|e| self.is(&e.path))
     }
 }
 impl<F: Real> Key<F> for &Param<F> {
@@ -89,19 +108,23 @@ pub struct ClippedValues {
     pub entries: usize,
 }
 
-/// A limit of clipping must be a positive number.
-pub(crate) fn check_limit(who: &str, limit: f64) -> Result<(), Error> {
-    if limit > 0.0 {
+/// A limit of clipping must be a positive number, also in the element type.
+pub(crate) fn check_limit<F: Real>(who: &str, limit: f64) -> Result<(), Error> {
+    if F::of(limit) > F::zero() {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::BadData, format!("{who}: the limit must be greater than 0, got {limit}")))
+    Err(Error::new(ErrorKind::BadData, format!("{who}: the limit must be greater than 0 in {}, got {limit}", F::NAME)))
 }
 
 impl<F: Real> Grads<F> {
     pub(super) fn new(table: Arc<Table>) -> Self {
         let mut slots = F::take_list();
         slots.resize(table.entries().len(), None);
-        Self { table, slots, replicas: 1, finite: false }
+        Self { table, slots, replicas: 0, finite: false }
+    }
+
+    pub(super) fn count_updates(&mut self, any: bool) {
+        self.replicas = u32::from(any);
     }
 
     #[inline]
@@ -142,8 +165,13 @@ impl<F: Real> Grads<F> {
 
     /// Multiplies every gradient by `c`.
     pub fn scale(&mut self, c: f64) {
+        // A factor that the element type cannot hold with all its digits is applied in two.
+        let whole = c == 0.0 || F::of(c).is_normal();
+        let parts = if whole { [c, 1.0] } else { [c.abs().sqrt().copysign(c), c.abs().sqrt()] };
         for (_, g) in self.iter_mut() {
-            F::scale_by(F::of(c), g.data_mut());
+            for part in &parts[..if whole { 1 } else { 2 }] {
+                F::scale_by(F::of(*part), g.data_mut());
+            }
         }
     }
 
@@ -208,7 +236,7 @@ impl<F: Real> Grads<F> {
     /// # Source
     /// Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", 2013, Algorithm 1.
     pub fn clip_global_norm(&mut self, limit: f64) -> Result<Clipped, Error> {
-        check_limit("clip_global_norm", limit)?;
+        check_limit::<F>("clip_global_norm", limit)?;
         let norm = match norm(self.trained().map(|(_, g)| g)) {
             Ok(norm) => norm,
             Err(i) => return Err(self.non_finite("clip_global_norm", i)),
@@ -230,7 +258,7 @@ impl<F: Real> Grads<F> {
     /// # Source
     /// Mikolov, "Statistical language models based on neural networks", 2012.
     pub fn clip_value(&mut self, limit: f64) -> Result<ClippedValues, Error> {
-        check_limit("clip_value", limit)?;
+        check_limit::<F>("clip_value", limit)?;
         self.check_finite("clip_value")?;
         let mut done = ClippedValues { clipped: 0, entries: 0 };
         for (_, g) in self.iter_mut() {
@@ -271,6 +299,10 @@ impl<F: Real> Grads<F> {
         let (mut i, mut missing, mut mismatch) = (0, String::new(), None);
         net.visit_at(&Path::ROOT, &mut |path, p| {
             match entries.get(i) {
+                Some(e) if path.is(&e.path) && e.role != p.role() => {
+                    let (was, is) = (e.role, p.role());
+                    mismatch.get_or_insert_with(|| format!("\"{path}\" was {was:?} in backward and is {is:?} now"));
+                }
                 Some(e) if path.is(&e.path) => match &self.slots[i] {
                     Some(g) if g.shape() != p.value.shape() => {
                         let (g, p) = (g.shape(), p.value.shape());
@@ -321,7 +353,7 @@ impl<F: Real, S: Into<Box<str>>> FromIterator<(S, Tensor<F>)> for Grads<F> {
             entries.push(Entry { path: path.into(), id: fresh(), role: Role::Trained });
             slots.push(Some(t));
         }
-        Self { table: Table::new(entries), slots, replicas: 1, finite: false }
+        Self { table: Table::new(entries), slots, replicas: 0, finite: false }
     }
 }
 

@@ -20,6 +20,10 @@ use crate::{
 /// assert_eq!(net.forward(&Tensor::zeros([2])).data(), [0.0, 0.0]);
 /// ```
 // Not `track_caller`: an op in a user's forward reports the user's line there, not the line of the training loop.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a layer of `{F}`",
+    note = "implement `Layer<{F}>`; layers of another element type do not mix"
+)]
 pub trait Layer<F: Real = f32>: Module<F> {
     /// The forward pass.
     fn forward<T: TensorLike<Elem = F>>(&self, x: &T) -> T;

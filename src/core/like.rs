@@ -115,7 +115,7 @@ pub trait TensorLike:
     fn param(&self, p: &Param<Self::Elem>) -> Self {
         self.place().param(p)
     }
-    /// `v` becomes the value of the buffer `p` when an optimizer commits the step.
+    /// `v` becomes the value of the buffer `p` when an optimizer commits the step; nothing in evaluation.
     ///
     /// # Panics
     /// If `p` is not a [buffer](Param::buffer), or `v` has another shape.
@@ -199,19 +199,19 @@ pub trait TensorLike:
     /// The mean of all elements; NaN if there are none.
     #[track_caller]
     fn mean(&self) -> Self {
-        self.sum().over(self.shape().size() as f64)
+        self.sum().div_scalar(self.shape().size() as f64)
     }
     /// The mean over some axes, which disappear.
     #[track_caller]
     fn mean_axes(&self, axes: &[usize]) -> Self {
         let sum = Sum::over("mean", self.shape(), axes, Keep::No);
-        Self::apply(sum, &[self]).over(sum.count(self.shape()))
+        Self::apply(sum, &[self]).div_scalar(sum.count(self.shape()))
     }
     /// The mean over some axes, which stay with size 1.
     #[track_caller]
     fn mean_keep(&self, axes: &[usize]) -> Self {
         let sum = Sum::over("mean", self.shape(), axes, Keep::Yes);
-        Self::apply(sum, &[self]).over(sum.count(self.shape()))
+        Self::apply(sum, &[self]).div_scalar(sum.count(self.shape()))
     }
     /// The largest of all elements; NaN if one is. Ties share the derivative evenly.
     ///

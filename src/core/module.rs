@@ -5,6 +5,10 @@ use crate::{
 
 /// A tree of parameters, made by [`module!`](crate::module). Tuples, `Vec`s, `Option`s and `Box`es of modules are
 /// modules, and so is `&mut M`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a module of `{F}` parameters",
+    note = "write `module!({Self} {{ field, .. }});`, or pass `&mut` where a shared reference stands inside a tuple"
+)]
 pub trait Module<F: Real = f32> {
     /// Calls `f` for each parameter with its path, in a fixed order.
     fn visit_at<'a>(&'a self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'a Param<F>));
@@ -109,9 +113,12 @@ tuples! { modules }
 /// | `module!(Net { hidden, out })` | a plain struct of f32 layers |
 /// | `module!(Net { hidden as "fc1", out })` | another name in paths |
 /// | `module!(Net { hidden; skip rate, size })` | fields that hold no parameters |
+/// | `module!(Net as f64 { hidden, out })` | a plain struct of f64 layers |
 /// | `module!(Net<F> { hidden, out })` | generic over the element type |
 /// | `module!(impl[L: Layer] Net<L> { inner })` | any generics, f32 |
 /// | `module!(impl[F: Real, L: Layer<F>] Net<F, L> as F { inner })` | any generics, any element type |
+///
+/// Fields have names: a tuple struct cannot be listed.
 ///
 /// The fields are destructured, so a forgotten one does not compile:
 /// ```compile_fail,E0027
@@ -123,6 +130,7 @@ tuples! { modules }
 macro_rules! module {
     (impl[$($generics:tt)*] $name:ty as $f:ty { $($fields:tt)* }) => { $crate::module!(@ [$($generics)*] $name, $f, $($fields)*); };
     (impl[$($generics:tt)*] $name:ty { $($fields:tt)* }) => { $crate::module!(@ [$($generics)*] $name, f32, $($fields)*); };
+    ($name:ident as $f:ty { $($fields:tt)* }) => { $crate::module!(@ [] $name, $f, $($fields)*); };
     ($name:ident { $($fields:tt)* }) => { $crate::module!(@ [] $name, f32, $($fields)*); };
     ($name:ident<$f:ident> { $($fields:tt)* }) => { $crate::module!(@ [$f: $crate::Real] $name<$f>, $f, $($fields)*); };
     (@ [$($generics:tt)*] $name:ty, $f:ty, $($field:ident $(as $rename:literal)?),* $(,)? $(; skip $($skip:ident),* $(,)?)?) => {

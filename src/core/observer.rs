@@ -1,6 +1,6 @@
 //! What a sweep shows of itself.
 use crate::{
-    core::{Recording, table::Table},
+    core::{Recording, Role, module::tuples, table::Table},
     error::Error,
     tensor::{Real, Tensor},
 };
@@ -44,6 +44,11 @@ pub struct RecordedNode<'a, F: Real> {
 }
 
 impl<F: Real> Recorded<'_, F> {
+    /// The paths of the module's trained parameters, in its order.
+    pub fn trained(&self) -> impl Iterator<Item = &str> {
+        self.table.entries().iter().filter(|e| e.role == Role::Trained).map(|e| &*e.path)
+    }
+
     /// Calls `f` for every node from the first.
     pub fn each_node(&self, f: impl FnMut(RecordedNode<'_, F>)) {
         self.recording.walk(Some(self.table), f);
@@ -93,8 +98,8 @@ pub struct Gradient<'a, F: Real> {
 
 /// Sees a sweep as it passes, from the loss backwards: an argument of [`Var::backward_with`](crate::Var::backward_with).
 ///
-/// Every method has an empty default. An error ends the sweep and is returned by `backward_with`. Pairs and `Option`s
-/// of observers are observers. Without an observer the cost is one branch a node.
+/// Every method has an empty default. An error ends the sweep and is returned by `backward_with`. Tuples and
+/// `Option`s of observers are observers. Without an observer the cost is one branch a node.
 ///
 /// ```
 /// use chainrule::{core::{Gradient, Signal}, prelude::*};
@@ -141,16 +146,31 @@ macro_rules! passed_on { ($($event:ident($ty:ident))*) => {
             self.as_mut().map_or(Ok(()), |o| o.$event(event))
         } )*
     }
-    impl<F: Real, A: Observer<F>, B: Observer<F>> Observer<F> for (A, B) {
-        $( fn $event(&mut self, event: &$ty<'_, F>) -> Result<(), Error> {
-            self.0.$event(event)?;
-            self.1.$event(event)
-        } )*
-    }
     impl<F: Real, O: Observer<F> + ?Sized> Observer<F> for &mut O {
         $( fn $event(&mut self, event: &$ty<'_, F>) -> Result<(), Error> {
             (**self).$event(event)
         } )*
     }
 } }
+macro_rules! listening { ($($o:ident $i:tt,)*) => {
+    impl<F: Real, $($o: Observer<F>),*> Observer<F> for ($($o,)*) {
+        fn recording(&mut self, event: &Recorded<'_, F>) -> Result<(), Error> {
+            $( self.$i.recording(event)?; )*
+            Ok(())
+        }
+        fn signal(&mut self, event: &Signal<'_, F>) -> Result<(), Error> {
+            $( self.$i.signal(event)?; )*
+            Ok(())
+        }
+        fn time_step(&mut self, event: &TimeStep<'_, F>) -> Result<(), Error> {
+            $( self.$i.time_step(event)?; )*
+            Ok(())
+        }
+        fn gradient(&mut self, event: &Gradient<'_, F>) -> Result<(), Error> {
+            $( self.$i.gradient(event)?; )*
+            Ok(())
+        }
+    }
+} }
+tuples! { listening }
 passed_on! { recording(Recorded) signal(Signal) time_step(TimeStep) gradient(Gradient) }

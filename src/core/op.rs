@@ -35,6 +35,10 @@ pub trait Op<F: Real = f32>: Send + 'static {
     /// Its name in messages, recordings and observers.
     const NAME: &'static str;
 
+    /// Whether each number of the output depends on the number at the same place of each input. An elementwise op of one
+    /// input that consumes a layer's output is taken for its activation by observers.
+    const ELEMENTWISE: bool = false;
+
     /// The output. `saved.keep` leaves what the rule would otherwise compute again.
     ///
     /// # Panics
@@ -93,6 +97,7 @@ impl<F: Real> Saved<'_, F> {
 /// An op with its instantiations behind one vtable.
 pub(crate) trait ErasedOp<F: Real>: Send {
     fn name(&self) -> &'static str;
+    fn is_elementwise(&self) -> bool;
     #[track_caller]
     fn forward(&self, x: &[&Tensor<F>], saved: &mut Saved<'_, F>) -> Outputs<Tensor<F>>;
     fn vjp_tensor(&self, cx: &mut Vjp<'_, Tensor<F>>);
@@ -106,6 +111,9 @@ pub(crate) struct Many<O>(pub(crate) O);
 impl<F: Real, O: Op<F>> ErasedOp<F> for One<O> {
     fn name(&self) -> &'static str {
         O::NAME
+    }
+    fn is_elementwise(&self) -> bool {
+        O::ELEMENTWISE
     }
     fn forward(&self, x: &[&Tensor<F>], saved: &mut Saved<'_, F>) -> Outputs<Tensor<F>> {
         Outputs::from_iter([self.0.forward(x, saved)])
@@ -128,6 +136,9 @@ impl<F: Real, O: Op<F>> ErasedOp<F> for One<O> {
 impl<F: Real, O: OpMany<F>> ErasedOp<F> for Many<O> {
     fn name(&self) -> &'static str {
         O::NAME
+    }
+    fn is_elementwise(&self) -> bool {
+        false
     }
     fn forward(&self, x: &[&Tensor<F>], saved: &mut Saved<'_, F>) -> Outputs<Tensor<F>> {
         self.0.forward(x, saved)

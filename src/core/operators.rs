@@ -37,12 +37,12 @@ macro_rules! scalars { ($([$($g:tt)*] $t:ty => $out:ty;)*) => { $(
     }
     scalars! { @ [$($g)*] Mul mul $t, f64 => $out, |x, c| x.scale(c) }
     scalars! { @ [$($g)*] Mul mul f64, $t => $out, |c, x| x.scale(c) }
-    scalars! { @ [$($g)*] Div div $t, f64 => $out, |x, c| x.over(c) }
+    scalars! { @ [$($g)*] Div div $t, f64 => $out, |x, c| x.div_scalar(c) }
     scalars! { @ [$($g)*] Div div f64, $t => $out, |c, x| <$out as TensorLike>::div(&x.constant(&Tensor::filled([], F::of(c))), &x) }
-    scalars! { @ [$($g)*] Add add $t, f64 => $out, |x, c| x.offset(c) }
-    scalars! { @ [$($g)*] Add add f64, $t => $out, |c, x| x.offset(c) }
-    scalars! { @ [$($g)*] Sub sub $t, f64 => $out, |x, c| x.offset(-c) }
-    scalars! { @ [$($g)*] Sub sub f64, $t => $out, |c, x| <$out as TensorLike>::neg(&x).offset(c) }
+    scalars! { @ [$($g)*] Add add $t, f64 => $out, |x, c| x.add_scalar(c) }
+    scalars! { @ [$($g)*] Add add f64, $t => $out, |c, x| x.add_scalar(c) }
+    scalars! { @ [$($g)*] Sub sub $t, f64 => $out, |x, c| x.add_scalar(-c) }
+    scalars! { @ [$($g)*] Sub sub f64, $t => $out, |c, x| <$out as TensorLike>::neg(&x).add_scalar(c) }
 )* };
 (@ [$($g:tt)*] $trait:ident $method:ident $a:ty, $b:ty => $out:ty, |$x:ident, $y:ident| $body:expr) => {
     impl<$($g)* F: Real> ops::$trait<$b> for $a {

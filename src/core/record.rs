@@ -9,7 +9,7 @@ use crate::{
     tensor::{Real, Tensor},
 };
 use smallvec::SmallVec;
-use std::{borrow::Cow, panic::Location, sync::Arc};
+use std::{borrow::Cow, cell::RefMut, panic::Location, sync::Arc};
 
 pub(super) struct Record<F: Real> {
     /// Apart from `nodes`, so that a rule sees its inputs as a slice of tensors, or of variables.
@@ -90,9 +90,10 @@ impl<F: Real> Record<F> {
         self.inputs(i).is_empty() && self.nodes[i].outputs == 1
     }
 
-    pub(super) fn watch_name(&self, i: usize) -> Option<&str> {
-        let watch = self.nodes[i].watched.then(|| self.watches.iter().rev().find(|(node, _)| *node as usize == i));
-        watch.flatten().map(|(_, name)| &**name)
+    /// The names under which a node is watched.
+    pub(super) fn watch_names(&self, i: usize) -> impl Iterator<Item = &str> {
+        let watches = if self.nodes[i].watched { &self.watches[..] } else { &[] };
+        watches.iter().filter(move |(node, _)| *node as usize == i).map(|(_, name)| &**name)
     }
 
     #[inline]
@@ -143,21 +144,36 @@ fn operands<'r, F: Real>(
     values: &'r [Tensor<F>],
     nodes: &[Node],
     inputs: &[&Var<'_, F>],
-) -> (SmallVec<[&'r Tensor<F>; 4]>, u32) {
+) -> (SmallVec<[&'r Tensor<F>; 8]>, u32) {
     let (mut x, mut wants) = (SmallVec::new(), 0);
     for (i, input) in inputs.iter().enumerate() {
+        let value = &values[input.id as usize];
         assert!(std::ptr::eq(input.rec, rec), "{op}: operands live on different recordings ({})", Location::caller());
-        x.push(&values[input.id as usize]);
+        assert!(!value.is_released(), "{op}: {} ({})", crate::tensor::RELEASED, Location::caller());
+        x.push(value);
         wants |= u32::from(nodes[input.id as usize].wants != 0) << i.min(31);
     }
     (x, wants)
 }
 
 impl<F: Real> Recording<F> {
+    /// The record, for a new node.
+    #[track_caller]
+    #[inline]
+    pub(super) fn writable(&self, op: &str) -> RefMut<'_, Record<F>> {
+        match self.record.try_borrow_mut() {
+            Ok(record) => record,
+            Err(_) => panic!(
+                "{op}: nothing can be recorded while a sweep or each_node reads the recording; work on values instead ({})",
+                Location::caller()
+            ),
+        }
+    }
+
     #[track_caller]
     #[inline]
     pub(super) fn record<'t, O: Op<F>>(&'t self, op: O, inputs: &[&Var<'t, F>]) -> Var<'t, F> {
-        let r = &mut *self.record.borrow_mut();
+        let r = &mut *self.writable(O::NAME);
         r.drop_leftovers();
         let (x, wants) = operands(O::NAME, self, &r.values, &r.nodes, inputs);
         let value = op.forward(&x, &mut Saved(Some(&mut r.saved)));
@@ -168,7 +184,7 @@ impl<F: Real> Recording<F> {
 
     #[track_caller]
     pub(super) fn record_many<'t, O: OpMany<F>>(&'t self, op: O, inputs: &[&Var<'t, F>]) -> Outputs<Var<'t, F>> {
-        let r = &mut *self.record.borrow_mut();
+        let r = &mut *self.writable(O::NAME);
         r.drop_leftovers();
         let (x, wants) = operands(O::NAME, self, &r.values, &r.nodes, inputs);
         let outputs = op.forward(&x, &mut Saved(Some(&mut r.saved)));

@@ -1,5 +1,6 @@
 use crate::{
     core::{Module, ParamId, Path, Role},
+    error::{Error, ErrorKind},
     tensor::Real,
 };
 use std::sync::Arc;
@@ -18,7 +19,7 @@ pub(crate) struct Entry {
 }
 
 /// How many tables a tape keeps: programs that train several modules in turn find theirs again.
-const KEPT: usize = 4;
+const KEPT: usize = 8;
 
 impl Table {
     pub(crate) fn new(entries: Vec<Entry>) -> Arc<Self> {
@@ -28,17 +29,34 @@ impl Table {
     }
 
     /// The cached table that still describes the module (ids, roles and paths), else a new one.
-    pub(crate) fn of<F: Real>(cached: &mut Vec<Arc<Self>>, net: &dyn Module<F>) -> Arc<Self> {
-        if let Some(table) = cached.iter().find(|table| table.describes(net)) {
-            return table.clone();
+    pub(crate) fn of<F: Real>(cached: &mut Vec<Arc<Self>>, net: &dyn Module<F>) -> Result<Arc<Self>, Error> {
+        match cached.iter().position(|table| table.describes(net)) {
+            Some(at) => cached[..=at].rotate_right(1),
+            None => {
+                let mut entries: Vec<Entry> = vec![];
+                net.visit_at(&Path::ROOT, &mut |path, p| {
+                    entries.push(Entry { path: path.to_string().into(), id: p.id, role: p.role() });
+                });
+                let table = Self::new(entries);
+                table.check_unique()?;
+                cached.truncate(KEPT - 1);
+                cached.insert(0, table);
+            }
         }
-        let mut entries = vec![];
-        net.visit_at(&Path::ROOT, &mut |path, p| {
-            entries.push(Entry { path: path.to_string().into(), id: p.id, role: p.role() });
-        });
-        cached.truncate(KEPT - 1);
-        cached.insert(0, Self::new(entries));
-        cached[0].clone()
+        Ok(cached[0].clone())
+    }
+
+    /// Gradients and optimizer state are kept by path.
+    fn check_unique(&self) -> Result<(), Error> {
+        let mut paths: Vec<_> = self.entries.iter().map(|e| &*e.path).collect();
+        paths.sort_unstable();
+        match paths.windows(2).find(|pair| pair[0] == pair[1]) {
+            None => Ok(()),
+            Some(pair) => Err(Error::new(
+                ErrorKind::Mismatch,
+                format!("backward: two parameters have the path \"{}\"; rename one in module!", pair[0]),
+            )),
+        }
     }
 
     fn describes<F: Real>(&self, net: &dyn Module<F>) -> bool {
@@ -65,9 +83,8 @@ impl Table {
         Some(&self.entries[self.slot(id)?].path)
     }
 
-    /// The path of the layer that owns a parameter: without the parameter's own name.
+    /// The path of the layer that owns a parameter: without the parameter's own name, so empty for the root.
     pub(crate) fn layer(&self, id: ParamId) -> Option<&str> {
-        let path = self.path(id)?;
-        Some(path.rsplit_once('.').map_or(path, |(layer, _)| layer))
+        Some(self.path(id)?.rsplit_once('.').map_or("", |(layer, _)| layer))
     }
 }

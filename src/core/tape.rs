@@ -104,7 +104,7 @@ impl<F: Real> Recording<F> {
 
     #[track_caller]
     fn leaf(&self, t: Tensor<F>, wants: u32) -> Var<'_, F> {
-        let id = self.record.borrow_mut().push(One(Leaf), t, wants, 1, Location::caller());
+        let id = self.writable("leaf").push(One(Leaf), t, wants, 1, Location::caller());
         Var { rec: self, id }
     }
 
@@ -120,9 +120,16 @@ impl<F: Real> Recording<F> {
         self.leaf(t.clone(), 1)
     }
 
-    /// A parameter: the same node each time it is asked for.
+    /// A parameter: the same node each time it is asked for; of a running statistic the newest
+    /// [update](TensorLike::update).
     #[track_caller]
     pub fn param(&self, p: &Param<F>) -> Var<'_, F> {
+        if p.role() == Role::Buffer {
+            let newest = self.record.borrow().updates.iter().rev().find(|(id, _)| *id == p.id).map(|(_, node)| *node);
+            if let Some(id) = newest {
+                return Var { rec: self, id };
+            }
+        }
         let known = self.record.borrow().params.binary_search_by_key(&p.id, |(id, _)| *id);
         match known {
             Ok(at) => Var { rec: self, id: self.record.borrow().params[at].1 },
@@ -153,7 +160,7 @@ impl<F: Real> Recording<F> {
                 at: node.at,
                 value: &r.values[index],
                 inputs: r.inputs(index),
-                path: r.watch_name(index).or(path),
+                path: r.watch_names(index).next().or(path),
             });
         }
     }
@@ -185,7 +192,9 @@ impl<F: Real> Recording<F> {
             v.shape(),
             p.value.shape()
         );
-        self.record.borrow_mut().updates.push((p.id, v.id));
+        if self.is_training() {
+            self.record.borrow_mut().updates.push((p.id, v.id));
+        }
     }
 
     pub(super) fn tag(&self, v: Var<'_, F>, p: &Param<F>) {

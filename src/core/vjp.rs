@@ -1,7 +1,7 @@
 use crate::{
     core::TensorLike,
     error::{Error, ErrorKind},
-    tensor::Tensor,
+    tensor::{Shape, Tensor},
 };
 use std::{ops::Range, panic::Location};
 
@@ -22,7 +22,7 @@ pub struct Vjp<'a, T: TensorLike> {
     pub(crate) ending: bool,
     pub(crate) wants: u32,
     pub(crate) given: u32,
-    pub(crate) misshapen: Option<usize>,
+    pub(crate) misshapen: Option<(usize, Shape)>,
     pub(crate) cotangents: &'a mut [Option<T>],
     pub(crate) steps: Option<&'a mut dyn StepSink<T::Elem>>,
 }
@@ -83,7 +83,7 @@ impl<'a, T: TensorLike> Vjp<'a, T> {
         self.given |= 1 << i.min(31);
         let x_bar = cotangent();
         if x_bar.shape() != self.input(i).shape() {
-            self.misshapen = Some(i);
+            self.misshapen = Some((i, x_bar.shape()));
             return;
         }
         // Add, never assign: a value used twice receives one cotangent per use, and the chain rule sums them.
@@ -102,7 +102,7 @@ impl<'a, T: TensorLike> Vjp<'a, T> {
         let (x_bar, shape) = (cotangent(), self.input(i).shape());
         let fits = axis < shape.rank() && range.start <= range.end && range.end <= shape[axis];
         if !fits || x_bar.shape() != shape.with(axis, range.len()) {
-            self.misshapen = Some(i);
+            self.misshapen = Some((i, x_bar.shape()));
             return;
         }
         T::accumulate_at(&mut self.cotangents[self.ids[i] as usize], shape, axis, range.start, x_bar);
@@ -138,7 +138,10 @@ impl<'a, T: TensorLike> Vjp<'a, T> {
     #[cold]
     fn bad_rule(&self, op: &str, at: &Location<'_>) -> Error {
         let what = match self.misshapen {
-            Some(i) => format!("gave input {i} a cotangent of another shape than {}", self.input(i).shape()),
+            Some((i, shape)) => format!(
+                "gave input {i}, of shape {}, a cotangent of another shape, {shape} (sum_to(x.shape()) undoes a broadcast)",
+                self.input(i).shape()
+            ),
             None => {
                 let i = (self.wants & !self.given).trailing_zeros();
                 format!("gave no cotangent for input {i} (cx.none declines on purpose)")

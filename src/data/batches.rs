@@ -30,7 +30,11 @@ impl<F: Real> Dataset<F> {
         if x.shape().first() == Some(&y.len()) {
             return Ok(Self { x, y });
         }
-        let message = format!("Dataset: examples of shape {} with {} labels: each place of the first axis needs one", x.shape(), y.len());
+        let message = format!(
+            "Dataset: examples of shape {} with {} labels: each place of the first axis needs one",
+            x.shape(),
+            y.len()
+        );
         Err(Error::new(ErrorKind::Shape, message))
     }
 
@@ -90,7 +94,7 @@ impl<F: Real> Iterator for Batches<'_, F> {
     type Item = (Tensor<F>, Labels);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let rows = &self.order[self.next..self.order.len().min(self.next + self.size)];
+        let rows = &self.order[self.next..self.order.len().min(self.next.saturating_add(self.size))];
         if rows.is_empty() {
             return None;
         }

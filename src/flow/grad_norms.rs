@@ -1,5 +1,5 @@
 use crate::{
-    core::{Gradient, Observer, Phase, Signal},
+    core::{Gradient, Observer, Phase, Recorded, Signal},
     error::Error,
     tensor::Real,
 };
@@ -8,7 +8,8 @@ use std::fmt;
 /// An observer that keeps, for each backward pass that it sees, the norm of every parameter's gradient and of every
 /// signal; printed, it is a table with a sparkline on a log axis.
 ///
-/// Norms are f64, of gradients before any clipping. It keeps one number for each path and pass; see [`Self::every`].
+/// Norms are f64, of gradients before any clipping. It keeps one number for each path and pass (a layer that is used
+/// twice in a pass has two signals: their joint norm); see [`Self::every`].
 ///
 /// ```
 /// use chainrule::{flow::GradNorms, prelude::*};
@@ -57,9 +58,18 @@ impl Series {
         self.norms.last().copied().unwrap_or(f64::NAN)
     }
 
+    fn new(path: &str) -> Self {
+        Self { path: path.to_owned(), passes: vec![], norms: vec![] }
+    }
+
     fn push(&mut self, pass: usize, norm: f64) {
-        self.passes.push(pass);
-        self.norms.push(norm);
+        match (self.passes.last(), self.norms.last_mut()) {
+            (Some(last), Some(joint)) if *last == pass => *joint = joint.hypot(norm),
+            _ => {
+                self.passes.push(pass);
+                self.norms.push(norm);
+            }
+        }
     }
 }
 
@@ -88,13 +98,12 @@ impl GradNorms {
 
     /// The gradient norms by parameter, in the order of the module.
     pub fn gradients(&self) -> impl Iterator<Item = &Series> {
-        // A sweep reaches the last layer first.
-        self.gradients.iter().rev()
+        self.gradients.iter().filter(|s| !s.norms.is_empty())
     }
 
     /// The gradient norms of one parameter.
     pub fn gradient(&self, path: &str) -> Option<&Series> {
-        self.gradients.iter().find(|s| s.path == path)
+        self.gradients().find(|s| s.path == path)
     }
 
     /// The signal norms (dL/dz, dL/dh, and watched nodes) from the first layer to the last.
@@ -113,8 +122,14 @@ impl GradNorms {
 }
 
 impl<F: Real> Observer<F> for GradNorms {
-    fn recording(&mut self, _: &crate::core::Recorded<'_, F>) -> Result<(), Error> {
+    fn recording(&mut self, recorded: &Recorded<'_, F>) -> Result<(), Error> {
         self.passes += 1;
+        // A sweep reaches the last parameter first; the lines stand in the order of the module.
+        for (i, path) in recorded.trained().enumerate() {
+            if self.gradients.get(i).is_none_or(|s| s.path != path) && self.gradients.iter().all(|s| s.path != path) {
+                self.gradients.push(Series::new(path));
+            }
+        }
         Ok(())
     }
 
@@ -125,8 +140,7 @@ impl<F: Real> Observer<F> for GradNorms {
         let (pass, norm) = (self.passes - 1, signal.bar.norm());
         let known = self.signals.iter().position(|(p, s)| *p == signal.phase && s.path == signal.path);
         let at = known.unwrap_or_else(|| {
-            let series = Series { path: signal.path.to_owned(), passes: vec![], norms: vec![] };
-            self.signals.push((signal.phase, series));
+            self.signals.push((signal.phase, Series::new(signal.path)));
             self.signals.len() - 1
         });
         self.signals[at].1.push(pass, norm);
@@ -138,12 +152,9 @@ impl<F: Real> Observer<F> for GradNorms {
             return Ok(());
         }
         let (pass, norm) = (self.passes - 1, gradient.bar.norm());
-        let known = self.gradients.iter().position(|s| s.path == gradient.path);
-        let at = known.unwrap_or_else(|| {
-            self.gradients.push(Series { path: gradient.path.to_owned(), passes: vec![], norms: vec![] });
-            self.gradients.len() - 1
-        });
-        self.gradients[at].push(pass, norm);
+        if let Some(series) = self.gradients.iter_mut().find(|s| s.path == gradient.path) {
+            series.push(pass, norm);
+        }
         Ok(())
     }
 }
@@ -152,14 +163,17 @@ impl<F: Real> Observer<F> for GradNorms {
 /// log axis.
 impl fmt::Display for GradNorms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.gradients().next().is_none() {
+            return writeln!(f, "no gradients in {} passes", self.passes);
+        }
         let width = self.gradients.iter().map(|s| s.path.len()).max().unwrap_or(0).max("parameter".len());
         let all = || self.gradients.iter().flat_map(|s| s.norms.iter().copied()).filter(|n| *n > 0.0 && n.is_finite());
         let (lo, hi) = (all().fold(f64::INFINITY, f64::min), all().fold(0.0, f64::max));
-        writeln!(
-            f,
-            "{:width$}  {:>9}  {:>9}  over {} passes, log axis {lo:.0e} to {hi:.0e}",
-            "parameter", "first", "last", self.passes
-        )?;
+        write!(f, "{:width$}  {:>9}  {:>9}  over {} passes", "parameter", "first", "last", self.passes)?;
+        if lo <= hi {
+            write!(f, ", log axis {lo:.0e} to {hi:.0e}")?;
+        }
+        writeln!(f)?;
         for s in self.gradients() {
             writeln!(
                 f,

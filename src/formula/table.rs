@@ -1,7 +1,9 @@
 use crate::formula::Number;
 
 /// A formula and its partial derivatives, for any kind of number.
-pub trait Elementwise<const N: usize>: Copy + Send + 'static {
+pub trait Elementwise<const N: usize>: Copy + Send + Sync + 'static {
+    /// Its name in messages, recordings and observers.
+    const NAME: &'static str;
     /// f(x).
     fn value<S: Number>(self, x: [S; N]) -> S;
     /// The partial derivative for each input, at `x` with `y = f(x)`.
@@ -23,9 +25,9 @@ macro_rules! elementwise {
             /// `x * c`.
             Scale { c: f64 }, scale, (x) = x * x.lit(c); y => [x.lit(c)];
             /// `x / c`.
-            Over { c: f64 }, over, (x) = x / x.lit(c); y => [x.lit(1.0 / c)];
+            DivScalar { c: f64 }, div_scalar, (x) = x / x.lit(c); y => [x.lit(1.0 / c)];
             /// `x + c`.
-            Offset { c: f64 }, offset, (x) = x + x.lit(c); y => [x.lit(1.0)];
+            AddScalar { c: f64 }, add_scalar, (x) = x + x.lit(c); y => [x.lit(1.0)];
             /// `e^x`.
             Exp {}, exp, (x) = x.exp(); y => [y];
             /// The natural logarithm: -inf at 0, NaN below. Derivative `1/x`.
@@ -44,10 +46,12 @@ macro_rules! elementwise {
                 y => [if p == 0.0 { x.lit(0.0) } else { x.powf(p - 1.0) * x.lit(p) }];
             /// Hyperbolic tangent. Derivative `sech^2(x)`, exact in both tails.
             Tanh {}, tanh, (x) = x.tanh(); y => [x.sech2()];
+            #[doc(hidden)]
             /// `1 - tanh^2(x)`, exact in both tails: the derivative of tanh.
             Sech2 {}, sech2, (x) = x.sech2(); y => [(y * x.tanh()) * x.lit(-2.0)];
             /// The logistic function `s(x) = 1/(1 + e^-x)`, exact in both tails. Derivative `s(x) s(-x)`.
             Sigmoid {}, sigmoid, (x) = x.sigmoid(); y => [x.sigmoid_slope()];
+            #[doc(hidden)]
             /// `s(x) s(-x)`, exact in both tails: the derivative of the sigmoid.
             SigmoidSlope {}, sigmoid_slope, (x) = x.sigmoid_slope(); y => [-(y * (x * x.lit(0.5)).tanh())];
             /// `ln(1 + e^x)`, without overflow. Derivative `sigmoid(x)`.
@@ -74,6 +78,7 @@ macro_rules! elementwise {
             Erf {}, erf, (x) = x.erf(); y => [x.gauss() * x.lit(FRAC_2_SQRT_PI)];
             /// `1 - erf(x)`, exact on the right, where `1 - erf(x)` would have no digits left.
             Erfc {}, erfc, (x) = x.erfc(); y => [x.gauss() * x.lit(-FRAC_2_SQRT_PI)];
+            #[doc(hidden)]
             /// `e^-x^2`.
             Gauss {}, gauss, (x) = x.gauss(); y => [y.chain(x) * x.lit(-2.0)];
             /// `x` limited to `lo..=hi`, NaN at NaN. The derivative is 1 from `lo` to `hi`, both included, else 0.
@@ -93,6 +98,7 @@ macro_rules! elementwise {
             Gt {}, gt, (a, b) = a.gt(b); y => [a.lit(0.0), b.lit(0.0)];
             /// 1 where `a >= b`, else 0, with broadcasting. Derivative 0.
             Ge {}, ge, (a, b) = a.ge(b); y => [a.lit(0.0), b.lit(0.0)];
+            #[doc(hidden)]
             /// The product of the chain rule: `a * b`, but 0 where either is exactly 0, even if the other is not finite.
             Chain {}, chain, (a, b) = a.chain(b); y => [b, a];
             /// `a` where `self` is not 0, else `b` (`where` in other libraries), with broadcasting. The branch that is
@@ -135,6 +141,7 @@ macro_rules! types { ($($(#[$doc:meta])* $op:ident { $($attr:ident: $ty:ty),* },
 
     #[allow(unused_variables)]
     impl Elementwise<{ arity!($($x),+) }> for $op {
+        const NAME: &'static str = stringify!($method);
         #[inline(always)]
         fn value<S: Number>(self, [$($x),+]: [S; arity!($($x),+)]) -> S {
             let Self { $($attr),* } = self;

@@ -70,7 +70,7 @@ impl<F, const N: usize> Pass<'_, F, N> {
 
 /// An elementwise op that knows its kernels. A row of the table uses the ones compiled in this crate; a user's own
 /// op gets the default, compiled in the user's crate.
-pub trait MapOp<const N: usize>: Elementwise<N> + Sync {
+pub trait MapOp<const N: usize>: Elementwise<N> {
     /// Runs one pass.
     #[inline]
     fn pass<F: Maps>(self, pass: Pass<'_, F, N>) {
@@ -79,7 +79,7 @@ pub trait MapOp<const N: usize>: Elementwise<N> + Sync {
 }
 
 /// The pass on this thread, or cut in pieces for several.
-pub fn run<F: Lanes, O: Elementwise<N> + Sync, const N: usize>(op: O, pass: Pass<'_, F, N>) {
+pub fn run<F: Lanes, O: Elementwise<N>, const N: usize>(op: O, pass: Pass<'_, F, N>) {
     const { assert!(0 < N && N <= 3) }
     if pass.len() <= PIECE || available() == 1 {
         return vectorised(Run(op, pass));

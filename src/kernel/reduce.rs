@@ -2,33 +2,17 @@
 use super::{Axes, MAX_AXES, dispatch::loops};
 use crate::real::Base;
 
-/// `x` in row-major order over `sizes`; `out[o]` collects what the steps lead to (step 0: a reduced axis).
-/// Neighbouring axes of one kind should be merged first.
+/// Calls `f(start, block)` for each block of `inner` elements of `x`, which lies in row-major order over `outer` and the
+/// block; `start` is where the steps lead in the result (step 0: a reduced axis).
 #[inline(always)]
-fn walk<F: Base>(
-    sizes: &[usize],
-    steps: &[usize],
-    x: &[F],
-    out: &mut [F],
-    whole: impl Fn(&mut F, &[F]),
-    each: impl Fn(&mut [F], &[F]),
-) {
-    // One call of each: a closure that is called twice may not be inlined, and then has no wide vectors.
-    let (inner, outer, reduced) = match sizes.split_last() {
-        None => (1, &[][..], true),
-        Some((&inner, outer)) => (inner, outer, steps[outer.len()] == 0),
-    };
+fn walk<F: Base>(outer: &[usize], steps: &[usize], inner: usize, x: &[F], mut f: impl FnMut(usize, &[F])) {
     if x.is_empty() {
         return;
     }
     let mut index: Axes = [0; MAX_AXES];
     let mut start = 0;
-    for row in x.chunks_exact(inner) {
-        if reduced {
-            whole(&mut out[start], row);
-        } else {
-            each(&mut out[start..][..inner], row);
-        }
+    for block in x.chunks_exact(inner) {
+        f(start, block);
         for a in (0..outer.len()).rev() {
             index[a] += 1;
             start += steps[a];
@@ -42,20 +26,19 @@ fn walk<F: Base>(
 }
 
 loops! {
-    /// The sum over the axes of step 0.
+    /// The sum over the axes of step 0; neighbouring axes of one kind are merged.
     fn sum<F>(sizes: &'a [usize], steps: &'a [usize], x: &'a [F], out: &'a mut [F]) {
         out.fill(F::zero());
-        if let ([rows, n], [0, 1]) = (sizes, steps) {
-            return sum_rows(*rows, *n, x, out);
+        match (sizes, steps) {
+            ([outer @ .., rows, n], [.., 0, 1]) => {
+                walk(outer, steps, rows * n, x, |start, block| sum_rows(*rows, *n, block, &mut out[start..][..*n]));
+            }
+            ([outer @ .., n], [.., 0]) => {
+                walk(outer, steps, *n, x, |start, row| out[start] = F::of(out[start].f64() + total(row)));
+            }
+            // Nothing is reduced, or all sizes are 1.
+            _ => out.copy_from_slice(x),
         }
-        walk(
-            sizes,
-            steps,
-            x,
-            out,
-            |o, row| *o = F::of(o.f64() + total(row)),
-            |out, row| out.iter_mut().zip(row).for_each(|(o, &x)| *o += x),
-        );
     }
 
     /// A NaN wins; of nothing it is -inf.
@@ -63,14 +46,17 @@ loops! {
         out.fill(F::neg_infinity());
         // `|`, not `||`: a branch would keep the loop from vectorising.
         let larger = |max: F, x: F| if (max >= x) | max.is_nan() { max } else { x };
-        walk(
-            sizes,
-            steps,
-            x,
-            out,
-            |o, row| *o = larger(*o, fold(row, F::neg_infinity(), larger)),
-            |out, row| out.iter_mut().zip(row).for_each(|(o, &x)| *o = larger(*o, x)),
-        );
+        match (sizes, steps) {
+            ([outer @ .., rows, n], [.., 0, 1]) => walk(outer, steps, rows * n, x, |start, block| {
+                for row in block.chunks_exact(*n) {
+                    out[start..][..*n].iter_mut().zip(row).for_each(|(o, &x)| *o = larger(*o, x));
+                }
+            }),
+            ([outer @ .., n], [.., 0]) => {
+                walk(outer, steps, *n, x, |start, row| out[start] = larger(out[start], fold(row, F::neg_infinity(), larger)));
+            }
+            _ => out.copy_from_slice(x),
+        }
     }
 
     fn sum_squares<F>(x: &'a [F]) -> f64 {
@@ -93,20 +79,22 @@ loops! {
     }
 }
 
-/// The sum of rows, in blocks of 64 rows: the error grows with 64 + rows / 64, not with rows.
+/// Adds up rows: 64 at a time in the element type, and those sums in f64, so that the error does not grow with the rows.
 #[inline(always)]
 fn sum_rows<F: Base>(rows: usize, n: usize, x: &[F], out: &mut [F]) {
     const WIDTH: usize = 64;
     for start in (0..n).step_by(WIDTH) {
         let width = WIDTH.min(n - start);
+        let mut totals = [0.0; WIDTH];
         for block in (0..rows).step_by(64) {
             let mut sums = [F::zero(); WIDTH];
             for row in block..rows.min(block + 64) {
                 let row = &x[row * n + start..][..width];
                 sums.iter_mut().zip(row).for_each(|(s, &x)| *s += x);
             }
-            out[start..][..width].iter_mut().zip(&sums).for_each(|(o, &s)| *o += s);
+            totals.iter_mut().zip(&sums).for_each(|(t, s)| *t += s.f64());
         }
+        out[start..][..width].iter_mut().zip(&totals).for_each(|(o, t)| *o = F::of(o.f64() + t));
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 /// let mut rng = Rng::seed(1);
 /// let layer = Dense::new(3, 5, &mut rng);
 /// assert_eq!(*layer.forward(&Tensor::zeros([2, 3])).shape(), [2, 5]);
-/// let linear = Dense::<f64>::with(3, 5, Init::he(), &mut rng).without_bias();
+/// let linear = Dense::<f64>::with_init(3, 5, Init::he(), &mut rng).without_bias();
 /// assert_eq!(linear.count(), 15);
 /// ```
 #[derive(Clone, Debug)]
@@ -30,12 +30,12 @@ impl<F: Real> Dense<F> {
     pub fn new(inputs: usize, outputs: usize, rng: &mut Rng) -> Self {
         let weight = Init::standard().tensor([outputs, inputs], rng);
         let bound = 1.0 / (inputs.max(1) as f64).sqrt();
-        let bias = Tensor::uniform([outputs], -bound, bound, rng);
+        let bias = Tensor::uniform_of([outputs], -bound, bound, rng);
         Self { weight: Param::new(weight), bias: Some(Param::new(bias)) }
     }
 
     /// Weights by `init`, biases 0.
-    pub fn with(inputs: usize, outputs: usize, init: Init, rng: &mut Rng) -> Self {
+    pub fn with_init(inputs: usize, outputs: usize, init: Init, rng: &mut Rng) -> Self {
         let weight = init.tensor([outputs, inputs], rng);
         Self { weight: Param::new(weight), bias: Some(Param::new(Tensor::filled([outputs], F::zero()))) }
     }
@@ -62,6 +62,7 @@ impl<F: Real> Layer<F> for Dense<F> {
         let w = x.param(&self.weight);
         let z = match &self.bias {
             Some(bias) => x.linear(&w, &x.param(bias)),
+            None if x.shape().rank() == 1 => x.unsqueeze(0).matmul_nt(&w).squeeze(0),
             None => x.matmul_nt(&w),
         };
         z.tag(&self.weight)

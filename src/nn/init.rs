@@ -124,13 +124,13 @@ impl Init {
         match self {
             Self::Zeros => Tensor::filled(shape, F::zero()),
             Self::Constant(c) => Tensor::filled(shape, F::of(c)),
-            Self::Uniform { lo, hi } => Tensor::uniform(shape, lo, hi, rng),
-            Self::Normal { mean, std } => Tensor::normal(shape, mean, std, rng),
+            Self::Uniform { lo, hi } => Tensor::uniform_of(shape, lo, hi, rng),
+            Self::Normal { mean, std } => Tensor::normal_of(shape, mean, std, rng),
             Self::Scaled { gain, fan, draw } => {
                 let std = gain / fan.of(shape).sqrt();
                 match draw {
-                    Draw::Normal => Tensor::normal(shape, 0.0, std, rng),
-                    Draw::Uniform => Tensor::uniform(shape, -std * 3f64.sqrt(), std * 3f64.sqrt(), rng),
+                    Draw::Normal => Tensor::normal_of(shape, 0.0, std, rng),
+                    Draw::Uniform => Tensor::uniform_of(shape, -std * 3f64.sqrt(), std * 3f64.sqrt(), rng),
                 }
             }
         }

@@ -2,6 +2,7 @@
 use super::{
     fail,
     shape::{broadcast, common_shape},
+    shape_error,
 };
 use crate::{
     core::{Op, Saved, TensorLike, Vjp},
@@ -14,9 +15,10 @@ use std::borrow::Cow;
 macro_rules! ops { ($($(#[$doc:meta])* $op:ident { $($attr:ident: $ty:ty),* }, $method:ident, ($($x:ident),+) = $v:expr; $y:ident => $d:expr;)*) => { $(
     impl<F: Real> Op<F> for $op {
         const NAME: &'static str = stringify!($method);
+        const ELEMENTWISE: bool = true;
         #[inline]
         fn forward(&self, x: &[&Tensor<F>], _: &mut Saved<'_, F>) -> Tensor<F> {
-            map(stringify!($method), *self, x.try_into().expect("arity"))
+            map(*self, x.try_into().expect("arity"))
         }
         #[inline]
         fn vjp<T: TensorLike<Elem = F>>(&self, cx: &mut Vjp<'_, T>, y_bar: T) {
@@ -26,6 +28,43 @@ macro_rules! ops { ($($(#[$doc:meta])* $op:ident { $($attr:ident: $ty:ty),* }, $
 )* } }
 elementwise!(ops);
 
+/// A formula of one's own as an op: value and partial derivatives in one `impl` [`Elementwise`], for one to three inputs
+/// that broadcast. Kernels, higher orders and broadcasting come with it.
+///
+/// ```
+/// use chainrule::{formula::{Elementwise, Number}, op::Map, prelude::*};
+/// #[derive(Clone, Copy)]
+/// struct Softsign;
+/// impl Elementwise<1> for Softsign {
+///     const NAME: &'static str = "softsign";
+///     fn value<S: Number>(self, [x]: [S; 1]) -> S {
+///         x / (x.abs() + x.lit(1.0))
+///     }
+///     fn partials<S: Number>(self, [x]: [S; 1], _: S) -> [S; 1] {
+///         [(x.abs() + x.lit(1.0)).powi(-2)]
+///     }
+/// }
+/// impl chainrule::op::MapOp<1> for Softsign {}
+/// let x = Tensor::<f64>::of([2], vec![0.5, -3.0]);
+/// chainrule::check::gradcheck(&[x], |x| TensorLike::apply(Map(Softsign), &[&x[0]]))?;
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Map<O, const N: usize>(pub O);
+impl<F: Real, O: MapOp<N>, const N: usize> Op<F> for Map<O, N> {
+    const NAME: &'static str = O::NAME;
+    const ELEMENTWISE: bool = true;
+    fn forward(&self, x: &[&Tensor<F>], _: &mut Saved<'_, F>) -> Tensor<F> {
+        let Ok(inputs) = x.try_into() else {
+            fail(shape_error(format!("{}: a formula of {N} inputs was given {}", O::NAME, x.len())));
+        };
+        map(self.0, inputs)
+    }
+    fn vjp<T: TensorLike<Elem = F>>(&self, cx: &mut Vjp<'_, T>, y_bar: T) {
+        T::map_vjp(self.0, cx, y_bar);
+    }
+}
+
 /// The operand itself, or repeated to reach `shape`.
 #[inline]
 fn spread<F: Real>(t: &Tensor<F>, shape: Shape) -> Cow<'_, Tensor<F>> {
@@ -34,14 +73,14 @@ fn spread<F: Real>(t: &Tensor<F>, shape: Shape) -> Cow<'_, Tensor<F>> {
 
 #[track_caller]
 #[inline]
-fn map<F: Real, O: MapOp<N>, const N: usize>(name: &str, op: O, x: [&Tensor<F>; N]) -> Tensor<F> {
+fn map<F: Real, O: MapOp<N>, const N: usize>(op: O, x: [&Tensor<F>; N]) -> Tensor<F> {
     let mut shape = x[0].shape();
     let mut equal = true;
     for t in &x[1..] {
         // A plain loop: inside a closure the caller's location would be lost.
         if t.shape() != shape {
             equal = false;
-            shape = match common_shape(name, shape, t.shape()) {
+            shape = match common_shape(O::NAME, shape, t.shape()) {
                 Ok(shape) => shape,
                 Err(e) => fail(e),
             };

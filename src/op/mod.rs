@@ -7,8 +7,9 @@ mod reduce;
 mod shape;
 mod softmax;
 
+pub use crate::kernel::MapOp;
 pub(crate) use elementwise::fused_vjp;
-pub use elementwise::{Add, Sub};
+pub use elementwise::{Add, Map, Sub};
 pub use index::{Concat, IndexSelect, PadAxis, ScatterAdd, Slice};
 pub use matmul::{Linear, MatMul};
 pub use random::Dropout;

@@ -152,7 +152,8 @@ impl<F: Real> Op<F> for Max {
         cx.give(0, || {
             let largest = x.ge(&self.0.spread(y, x));
             let ties = largest.sum_to(self.0.kept(x.shape())).reshape(self.0.shape);
-            self.0.spread(&TensorLike::div(&y_bar, &ties), x).chain(&largest)
+            // Not `chain`: where the largest is NaN there are no ties, and the gradient is NaN, too.
+            TensorLike::mul(&self.0.spread(&TensorLike::div(&y_bar, &ties), x), &largest)
         });
     }
 }

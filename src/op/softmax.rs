@@ -75,7 +75,7 @@ impl<F: Real> Op<F> for SoftmaxCrossEntropy {
     }
     fn vjp<T: TensorLike<Elem = F>>(&self, cx: &mut Vjp<'_, T>, y_bar: T) {
         let x = cx.input(0);
-        cx.give(0, || TensorLike::mul(&(x.softmax() - self.one_hot(x)), &y_bar.over(self.labels.len() as f64)));
+        cx.give(0, || TensorLike::mul(&(x.softmax() - self.one_hot(x)), &y_bar.div_scalar(self.labels.len() as f64)));
     }
     /// One pass over the saved softmax, in place.
     fn vjp_tensor(&self, cx: &mut Vjp<'_, Tensor<F>>, y_bar: Tensor<F>) {

@@ -1,4 +1,4 @@
-use super::{check_fraction, check_setting, state::State};
+use super::{check_fraction, check_positive, check_setting, state::State};
 use crate::{
     core::Module,
     error::Error,
@@ -51,9 +51,9 @@ impl<F: Real> Adam<F> {
 
 impl<F: Real> Optimizer<F> for Adam<F> {
     fn plan(&mut self, plan: &mut Plan<'_, F>) -> Result<(), Error> {
-        check_setting("Adam", "the learning rate", self.rate, 0.0)?;
-        check_setting("Adam", "weight_decay", self.decay, 0.0)?;
-        check_setting("Adam", "epsilon", self.epsilon, 0.0)?;
+        check_setting::<F>("Adam", "the learning rate", self.rate)?;
+        check_setting::<F>("Adam", "weight_decay", self.decay)?;
+        check_positive::<F>("Adam", "epsilon", self.epsilon)?;
         check_fraction("Adam", "the first beta", self.betas.0)?;
         check_fraction("Adam", "the second beta", self.betas.1)?;
         self.state.check("Adam", plan.grads())

@@ -25,12 +25,12 @@ impl ClipGlobalNorm {
 
 impl<F: Real> Link<F> for ClipGlobalNorm {
     fn plan(&mut self, plan: &mut Plan<'_, F>) -> Result<(), Error> {
-        check_limit("ClipGlobalNorm", self.limit)?;
+        check_limit::<F>("ClipGlobalNorm", self.limit)?;
         let clip = Clipped::of("ClipGlobalNorm", plan.norm("ClipGlobalNorm")?, self.limit)?;
         if clip.clipped {
             plan.scale(clip.coef);
         }
-        plan.note(clip);
+        plan.report_norm(clip.norm, clip.coef);
         Ok(())
     }
 }
@@ -52,9 +52,10 @@ impl ClipValue {
 
 impl<F: Real> Link<F> for ClipValue {
     fn plan(&mut self, plan: &mut Plan<'_, F>) -> Result<(), Error> {
-        check_limit("ClipValue", self.limit)?;
-        let limited = plan.largest("ClipValue")? > self.limit;
-        plan.note_limited(limited);
+        check_limit::<F>("ClipValue", self.limit)?;
+        if plan.largest("ClipValue")? > self.limit {
+            plan.report_clipped();
+        }
         plan.limit(self.limit);
         Ok(())
     }

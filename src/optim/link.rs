@@ -1,8 +1,8 @@
 use crate::{
-    core::{Clipped, Grads, Module, module::tuples},
-    error::Error,
+    core::{Grads, Module, Path, module::tuples},
+    error::{Error, ErrorKind},
     kernel::GradientMap,
-    tensor::{Real, largest, norm_limited},
+    tensor::{Real, Tensor, largest, norm_limited},
 };
 
 /// What a step will do: the gradients, and how the links so far change them.
@@ -74,23 +74,55 @@ impl<'a, F: Real> Plan<'a, F> {
         self.limit = self.limit.min(limit);
     }
 
-    pub(super) fn note(&mut self, clip: Clipped) {
-        self.report.norm = Some(clip.norm);
-        self.report.coef = Some(clip.coef);
-        self.report.clipped |= clip.clipped;
+    /// Puts the joint norm that a link measured, and the factor by which it scales, into the report.
+    pub fn report_norm(&mut self, norm: f64, coef: f64) {
+        self.report.norm = Some(norm);
+        self.report.coef = Some(coef);
+        self.report.clipped |= coef != 1.0;
     }
 
-    pub(super) fn note_limited(&mut self, limited: bool) {
-        self.report.clipped |= limited;
+    /// Puts into the report that a link changed the gradients.
+    pub fn report_clipped(&mut self) {
+        self.report.clipped = true;
     }
 
-    /// The change that the links make, for a kernel.
+    /// Calls `write` for each trained parameter of `net` with its path, its value and its gradient as the links leave it,
+    /// and commits running statistics: what [`Optimizer::apply`] is made of.
+    pub fn apply(&self, net: &mut dyn Module<F>, mut write: impl FnMut(&Path<'_>, &mut Tensor<F>, &Tensor<F>)) {
+        if (self.scale, self.limit) == (1.0, f64::INFINITY) {
+            return self.grads.apply(net, write);
+        }
+        let (scale, limit) = (F::of(self.scale), F::of(self.limit));
+        self.grads.apply(net, |path, w, g| {
+            let mut g = g.clone();
+            F::scale_by(scale, g.data_mut());
+            F::clamp_abs(g.data_mut(), limit);
+            write(path, w, &g);
+        });
+    }
+
+    /// The change that the links make, for a kernel that applies it in its own pass.
     pub(super) fn map(&self) -> GradientMap<F> {
         GradientMap { scale: F::of(self.scale), limit: F::of(self.limit) }
+    }
+
+    /// The change must be one that the element type can hold.
+    fn check_map(&self) -> Result<(), Error> {
+        let (scale, limit) = (self.scale, self.limit);
+        if (scale == 0.0 || F::of(scale).is_normal()) && F::of(limit) >= F::min_positive_value() {
+            return Ok(());
+        }
+        let message =
+            format!("step: the links scale gradients by {scale:e} with limit {limit:e}, which {} cannot hold", F::NAME);
+        Err(Error::new(ErrorKind::BadData, message))
     }
 }
 
 /// Something before an optimizer that changes gradients, such as a clip.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a link",
+    note = "in a tuple, links such as `ClipGlobalNorm` come first and one optimizer comes last"
+)]
 pub trait Link<F: Real = f32> {
     /// Changes the plan, or fails and changes nothing.
     ///
@@ -99,7 +131,7 @@ pub trait Link<F: Real = f32> {
     fn plan(&mut self, plan: &mut Plan<'_, F>) -> Result<(), Error>;
 }
 
-/// Something that writes parameters, given gradients. `Box<dyn Optimizer>` is one chosen when the program runs.
+/// Something that writes parameters, given gradients: [`apply`](Self::apply) is a loop of [`Plan::apply`]. `Box<dyn Optimizer>` is one chosen when the program runs.
 pub trait Optimizer<F: Real = f32> {
     /// Checks its settings and state against the plan; changes no parameter.
     ///
@@ -130,6 +162,7 @@ pub trait Optimizer<F: Real = f32> {
         grads.check(net)?;
         let mut plan = Plan::new(grads);
         self.plan(&mut plan)?;
+        plan.check_map()?;
         if !plan.finite {
             grads.check_finite("step")?;
         }

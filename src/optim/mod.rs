@@ -25,14 +25,27 @@ pub use clip::{ClipGlobalNorm, ClipValue};
 pub use link::{Link, Optimizer, Plan, StepReport};
 pub use sgd::Sgd;
 
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::{Error, ErrorKind},
+    tensor::Real,
+};
 
-/// Refuses a setting that is not finite or below `least`.
-fn check_setting(who: &str, what: &str, value: f64, least: f64) -> Result<(), Error> {
-    if value.is_finite() && value >= least {
+/// Refuses a setting that is negative, or that the element type cannot hold.
+fn check_setting<F: Real>(who: &str, what: &str, value: f64) -> Result<(), Error> {
+    if F::of(value).is_finite() && value >= 0.0 {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::BadData, format!("{who}: {what} must be finite and at least {least}, got {value}")))
+    let name = F::NAME;
+    Err(Error::new(ErrorKind::BadData, format!("{who}: {what} must be at least 0 and finite in {name}, got {value}")))
+}
+
+/// Refuses a setting that is 0, or that the element type takes for 0.
+fn check_positive<F: Real>(who: &str, what: &str, value: f64) -> Result<(), Error> {
+    if F::of(value).is_finite() && F::of(value) > F::zero() {
+        return Ok(());
+    }
+    let name = F::NAME;
+    Err(Error::new(ErrorKind::BadData, format!("{who}: {what} must be above 0 and finite in {name}, got {value}")))
 }
 
 /// Refuses a setting outside `0 <= value < 1`.

@@ -53,8 +53,8 @@ impl<F: Real> Sgd<F> {
 
 impl<F: Real> Optimizer<F> for Sgd<F> {
     fn plan(&mut self, plan: &mut Plan<'_, F>) -> Result<(), Error> {
-        check_setting("Sgd", "the learning rate", self.rate, 0.0)?;
-        check_setting("Sgd", "weight_decay", self.decay, 0.0)?;
+        check_setting::<F>("Sgd", "the learning rate", self.rate)?;
+        check_setting::<F>("Sgd", "weight_decay", self.decay)?;
         check_fraction("Sgd", "momentum", self.momentum)?;
         self.state.check("Sgd", plan.grads())
     }

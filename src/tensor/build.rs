@@ -56,6 +56,33 @@ impl Tensor<f32> {
     pub fn ones(shape: impl Into<Shape>) -> Self {
         Self::filled(shape, 1.0)
     }
+
+    /// Uniform in `lo..hi`. Other element types: [`Tensor::uniform_of`].
+    ///
+    /// # Panics
+    /// If memory cannot hold the shape.
+    #[track_caller]
+    pub fn uniform(shape: impl Into<Shape>, lo: f64, hi: f64, rng: &mut Rng) -> Self {
+        Self::uniform_of(shape, lo, hi, rng)
+    }
+
+    /// Normal with this mean and standard deviation. Other element types: [`Tensor::normal_of`].
+    ///
+    /// # Panics
+    /// If memory cannot hold the shape.
+    #[track_caller]
+    pub fn normal(shape: impl Into<Shape>, mean: f64, std: f64, rng: &mut Rng) -> Self {
+        Self::normal_of(shape, mean, std, rng)
+    }
+
+    /// The identity matrix. Other element types: `Tensor::eye(n).to::<f64>()`.
+    ///
+    /// # Panics
+    /// If memory cannot hold the shape.
+    #[track_caller]
+    pub fn eye(n: usize) -> Self {
+        Self::from_fn([n, n], |e| f64::from(e / n == e % n))
+    }
 }
 
 impl<F: Real> Tensor<F> {
@@ -103,11 +130,16 @@ impl<F: Real> Tensor<F> {
     /// [`ErrorKind::Shape`] if memory cannot hold the shape; then nothing was allocated.
     pub fn try_filled(shape: impl Into<Shape>, x: F) -> Result<Self, Error> {
         let shape = shape.into();
-        shape.checked_size().map_err(|e| e.context("Tensor::filled"))?;
+        let size = shape.checked_size().map_err(|e| e.context("Tensor::filled"))?;
+        // What no machine has must be an error, not the end of the process.
+        if size > 1 << 28 && Vec::<F>::new().try_reserve_exact(size).is_err() {
+            let message = format!("Tensor::filled: no memory for the {size} elements of shape {shape}");
+            return Err(Error::new(ErrorKind::Shape, message));
+        }
         Ok(Self::build(shape, |out| F::fill(x, out)))
     }
 
-    /// `f(e)` for each element `e`, counted row after row.
+    /// `f(e)` for each element `e`, counted row after row, of any element type: `Tensor::<f32>::from_fn([3], |e| e as f64)`.
     ///
     /// # Panics
     /// If memory cannot hold the shape.
@@ -120,30 +152,21 @@ impl<F: Real> Tensor<F> {
         Self::build(shape, |out| out.iter_mut().enumerate().for_each(|(i, x)| *x = F::of(f(i))))
     }
 
-    /// Uniform in `lo..hi`.
+    /// Uniform in `lo..hi`, of any element type.
     ///
     /// # Panics
     /// If memory cannot hold the shape.
     #[track_caller]
-    pub fn uniform(shape: impl Into<Shape>, lo: f64, hi: f64, rng: &mut Rng) -> Self {
+    pub fn uniform_of(shape: impl Into<Shape>, lo: f64, hi: f64, rng: &mut Rng) -> Self {
         Self::from_fn(shape, |_| lo + (hi - lo) * rng.uniform())
     }
 
-    /// Normal with this mean and standard deviation.
+    /// Normal with this mean and standard deviation, of any element type.
     ///
     /// # Panics
     /// If memory cannot hold the shape.
     #[track_caller]
-    pub fn normal(shape: impl Into<Shape>, mean: f64, std: f64, rng: &mut Rng) -> Self {
+    pub fn normal_of(shape: impl Into<Shape>, mean: f64, std: f64, rng: &mut Rng) -> Self {
         Self::from_fn(shape, |_| mean + std * rng.normal())
-    }
-
-    /// The identity matrix.
-    ///
-    /// # Panics
-    /// If memory cannot hold the shape.
-    #[track_caller]
-    pub fn eye(n: usize) -> Self {
-        Self::from_fn([n, n], |e| f64::from(e / n == e % n))
     }
 }

@@ -1,3 +1,4 @@
+use super::pool::{give_ids, take_ids};
 use crate::error::{Error, ErrorKind};
 use std::sync::Arc;
 
@@ -13,8 +14,20 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labels {
-    ids: Arc<[u32]>,
+    ids: Ids,
     classes: usize,
+}
+
+/// Shared storage that is recycled; `None` only while dropping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Ids(Option<Arc<Vec<u32>>>);
+
+impl Drop for Ids {
+    fn drop(&mut self) {
+        if let Some(ids) = self.0.take() {
+            give_ids(ids);
+        }
+    }
 }
 
 impl Labels {
@@ -33,9 +46,9 @@ impl Labels {
             }
             id as u32
         };
-        let ids: Arc<[u32]> = ids.into_iter().enumerate().map(narrow).collect();
+        let ids: Vec<u32> = ids.into_iter().enumerate().map(narrow).collect();
         match bad {
-            None => Ok(Self { ids, classes }),
+            None => Ok(Self { ids: Ids(Some(Arc::new(ids))), classes }),
             Some((at, id)) => {
                 let range = if classes == 0 { String::new() } else { format!(" (0 to {})", classes - 1) };
                 Err(Error::new(
@@ -49,7 +62,7 @@ impl Labels {
     /// The class numbers.
     #[inline]
     pub fn ids(&self) -> &[u32] {
-        &self.ids
+        self.ids.0.as_deref().map_or(&[], Vec::as_slice)
     }
 
     /// How many classes there are.
@@ -61,13 +74,13 @@ impl Labels {
     /// How many labels.
     #[inline]
     pub fn len(&self) -> usize {
-        self.ids.len()
+        self.ids().len()
     }
 
     /// Whether there are none.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
+        self.ids().is_empty()
     }
 
     /// The labels at `rows`, in that order.
@@ -76,9 +89,13 @@ impl Labels {
     /// If a row is past the end.
     #[track_caller]
     pub fn select(&self, rows: &[usize]) -> Self {
+        let own = self.ids();
         for &row in rows {
-            assert!(row < self.ids.len(), "Labels::select: row {row} of {} labels", self.ids.len());
+            assert!(row < own.len(), "Labels::select: row {row} of {} labels", own.len());
         }
-        Self { ids: rows.iter().map(|&row| self.ids[row]).collect(), classes: self.classes }
+        let mut ids = take_ids(rows.len());
+        let picked = Arc::get_mut(&mut ids).expect("a pooled buffer has one owner");
+        picked.iter_mut().zip(rows).for_each(|(id, &row)| *id = own[row]);
+        Self { ids: Ids(Some(ids)), classes: self.classes }
     }
 }

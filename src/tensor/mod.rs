@@ -55,7 +55,8 @@ impl<F: Real> Drop for Buffer<F> {
     }
 }
 
-const RELEASED: &str = "this value of a parameter was given up by backward(); use backward_retained() to keep it";
+pub(crate) const RELEASED: &str =
+    "this value of a parameter was given up by backward(); use backward_retained() to keep it";
 
 impl<F: Real> Tensor<F> {
     /// Takes a recycled buffer and lets `write` fill it; `write` must set every element (it sees stale ones).

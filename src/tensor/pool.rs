@@ -16,9 +16,26 @@ pub trait Real: Kernels {
     fn give_list(list: List<Self>);
 }
 
-macro_rules! real { ($($f:ident $pool:ident)*) => { $(
+thread_local! { static POOL_IDS: RefCell<Pool<u32>> = const { RefCell::new(Pool::new()) } }
+
+/// A buffer of class numbers, like [`Real::take`].
+pub(super) fn take_ids(len: usize) -> Arc<Vec<u32>> {
+    POOL_IDS.try_with(|pool| pool.borrow_mut().take(len)).unwrap_or_else(|_| Arc::new(vec![0; len]))
+}
+
+/// Gives one back, like [`Real::give`].
+pub(super) fn give_ids(data: Arc<Vec<u32>>) {
+    if Arc::strong_count(&data) == 1 {
+        let _ = POOL_IDS.try_with(|pool| pool.borrow_mut().give(data));
+    }
+}
+
+macro_rules! real { ($($f:ident $pool:ident $lists:ident)*) => { $(
     // A generic static cannot exist.
-    thread_local! { static $pool: RefCell<Pool<$f>> = const { RefCell::new(Pool::new()) } }
+    thread_local! {
+        static $pool: RefCell<Pool<$f>> = const { RefCell::new(Pool::new()) };
+        static $lists: RefCell<Vec<List<$f>>> = const { RefCell::new(Vec::new()) };
+    }
 
     /// While a thread is torn down its pool is gone: then storage comes from the allocator and returns there.
     impl Real for $f {
@@ -33,29 +50,32 @@ macro_rules! real { ($($f:ident $pool:ident)*) => { $(
             }
         }
         fn take_list() -> List<Self> {
-            $pool.try_with(|pool| pool.borrow_mut().lists.pop()).ok().flatten().unwrap_or_default()
+            $lists.try_with(|lists| lists.borrow_mut().pop()).ok().flatten().unwrap_or_default()
         }
         fn give_list(mut list: List<Self>) {
             list.clear(); // its tensors go to the pool first
-            let _ = $pool.try_with(|pool| pool.borrow_mut().give_list(list));
+            let _ = $lists.try_with(|lists| {
+                // A few: a thread that only drops the gradients of others must not hoard their lists.
+                if lists.borrow().len() < 8 {
+                    lists.borrow_mut().push(list);
+                }
+            });
         }
     }
 )* } }
-real! { f32 POOL_F32 f64 POOL_F64 }
+real! { f32 POOL_F32 LISTS_F32 f64 POOL_F64 LISTS_F64 }
 
 /// Free buffers of one thread, by size class. It never holds more elements than the thread itself allocated, so
 /// a thread that only drops what others made does not hoard.
-struct Pool<F: Real> {
-    classes: Vec<Vec<Arc<Vec<F>>>>,
-    /// Empty lists of gradients.
-    lists: Vec<List<F>>,
+struct Pool<T> {
+    classes: Vec<Vec<Arc<Vec<T>>>>,
     allocated: usize,
     held: usize,
 }
 
-impl<F: Real> Pool<F> {
+impl<T: Copy + Default> Pool<T> {
     const fn new() -> Self {
-        Self { classes: Vec::new(), lists: Vec::new(), allocated: 0, held: 0 }
+        Self { classes: Vec::new(), allocated: 0, held: 0 }
     }
 
     /// Four sizes per doubling (8, 10, 12, 14, 16, 20, ...): the index of the class that holds `len`, and its size.
@@ -69,30 +89,23 @@ impl<F: Real> Pool<F> {
 
     /// A buffer of `len` elements with arbitrary contents, referenced nowhere else.
     #[inline]
-    fn take(&mut self, len: usize) -> Arc<Vec<F>> {
+    fn take(&mut self, len: usize) -> Arc<Vec<T>> {
         let (class, size) = Self::class(len);
         if let Some(mut data) = self.classes.get_mut(class).and_then(Vec::pop) {
             self.held -= size;
             if data.len() != len {
-                Arc::get_mut(&mut data).expect("a pooled buffer has one owner").resize(len, F::zero());
+                Arc::get_mut(&mut data).expect("a pooled buffer has one owner").resize(len, T::default());
             }
             return data;
         }
         self.allocated += size;
         let mut data = Vec::with_capacity(size);
-        data.resize(len, F::zero());
+        data.resize(len, T::default());
         Arc::new(data)
     }
 
-    /// Keeps a few: a thread that only drops the gradients of others must not hoard their lists.
-    fn give_list(&mut self, list: List<F>) {
-        if self.lists.len() < 8 {
-            self.lists.push(list);
-        }
-    }
-
     #[inline]
-    fn give(&mut self, data: Arc<Vec<F>>) {
+    fn give(&mut self, data: Arc<Vec<T>>) {
         let (class, size) = Self::class(data.capacity());
         // A capacity between two classes comes from the user's own Vec.
         if size != data.capacity() || self.held + size > self.allocated {

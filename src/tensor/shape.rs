@@ -119,6 +119,13 @@ impl<const N: usize> From<[usize; N]> for Shape {
     }
 }
 
+/// For shapes known only when the program runs; [`Shape::try_new`] returns an error instead of a panic.
+impl From<&[usize]> for Shape {
+    fn from(sizes: &[usize]) -> Self {
+        Self::try_new(sizes).unwrap_or_else(|e| panic!("{e}"))
+    }
+}
+
 impl Deref for Shape {
     type Target = [usize];
     #[inline]
