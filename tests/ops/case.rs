@@ -170,6 +170,9 @@ impl Domain {
 
     /// How far a difference quotient may step from `x`, relative to its step on a function without scale.
     pub fn reach(&self, x: f64) -> f64 {
+        if self.points == Kind::Apart {
+            return 1.0; // a longer step could pass a neighbour
+        }
         let edge = self.edge.map_or(f64::INFINITY, |edge| (x - edge).abs() / 2.0);
         x.abs().max(1.0).min(edge)
     }

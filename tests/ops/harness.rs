@@ -265,8 +265,8 @@ pub fn single_precision(row: &dyn Row, d: &Draw) -> Checked {
         let scale = largest(g);
         for (e, b) in g.data().iter().enumerate() {
             let tolerance = 1e-4 * b.abs().max(0.01 * scale);
-            close("gradient", f64::from(fused[i].data()[e]), *b, 1e-6, tolerance)?;
-            close("generic gradient", f64::from(generic[i].data()[e]), *b, 1e-6, tolerance)?;
+            close("gradient", f64::from(fused[i].data()[e]), *b, 1e-5, tolerance)?;
+            close("generic gradient", f64::from(generic[i].data()[e]), *b, 1e-5, tolerance)?;
         }
     }
     Ok(())
