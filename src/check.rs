@@ -54,7 +54,7 @@ where
         let x: Vec<_> = values.iter().map(|t| r.variable(t)).collect();
         Probed::new(f(&x), &x)
     };
-    compare(inputs, &probe, &|i| format!("input {i}"))
+    compare(inputs, probe, |i| format!("input {i}"))
 }
 
 /// [`gradcheck`] of the gradients themselves: the second derivatives, by the same rules on variables.
@@ -117,7 +117,7 @@ where
         r.replay();
         Probed::new(y, &x)
     };
-    compare(&values, &probe, &|i| format!("\"{}\"", paths[i]))
+    compare(&values, probe, |i| format!("\"{}\"", paths[i]))
 }
 
 /// The sum of all entries times fixed random numbers.
@@ -146,8 +146,8 @@ impl<F: Real> Probed<F> {
 
 fn compare<F: Real>(
     inputs: &[Tensor<F>],
-    probe: &dyn Fn(&[Tensor<F>]) -> Result<Probed<F>, Error>,
-    name: &dyn Fn(usize) -> String,
+    probe: impl Fn(&[Tensor<F>]) -> Result<Probed<F>, Error>,
+    name: impl Fn(usize) -> String,
 ) -> Result<Report, Error> {
     let epsilon = F::epsilon().f64();
     let (relative, absolute) = if epsilon < 1e-10 { (1e-6, 1e-8) } else { (2e-2, 1e-3) };

@@ -188,7 +188,10 @@ fn sizes_without_bound() -> Result<(), Error> {
     let data = Dataset::new(Tensor::zeros([3, 1]), Labels::new([0, 1, 1], 2)?)?;
     assert_eq!(data.batches(usize::MAX, &mut Rng::seed(1)).map(|(_, y)| y.len()).collect::<Vec<_>>(), [3]);
     let e = Tensor::try_filled([1 << 50], 0.0f32).unwrap_err();
-    assert_eq!(e.to_string(), "Tensor::filled: no memory for the 1125899906842624 elements of shape [1125899906842624]");
+    assert_eq!(
+        e.to_string(),
+        "Tensor::filled: no memory for the 1125899906842624 elements of shape [1125899906842624]"
+    );
     Ok(())
 }
 

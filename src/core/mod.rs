@@ -12,6 +12,7 @@ mod param;
 mod path;
 mod place;
 mod record;
+mod recorder;
 mod replay;
 mod table;
 mod tape;

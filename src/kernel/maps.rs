@@ -81,12 +81,17 @@ pub trait MapOp<const N: usize>: Elementwise<N> {
 /// The pass on this thread, or cut in pieces for several.
 pub fn run<F: Lanes, O: Elementwise<N>, const N: usize>(op: O, pass: Pass<'_, F, N>) {
     const { assert!(0 < N && N <= 3) }
-    if pass.len() <= PIECE || available() == 1 {
+    if pass.len() <= PIECE {
         return vectorised(Run(op, pass));
     }
     let half = (pass.len() / 2).next_multiple_of(64);
     let (low, high) = pass.split(half);
-    rayon::join(|| run(op, low), || run(op, high));
+    if available() == 1 {
+        run(op, low);
+        run(op, high);
+    } else {
+        rayon::join(|| run(op, low), || run(op, high));
+    }
 }
 
 struct Run<'a, F, O, const N: usize>(O, Pass<'a, F, N>);
@@ -143,17 +148,13 @@ fn partial<F: Base, L: Lane<F>, O: Elementwise<N>, const N: usize, const I: usiz
     }
     let n = out.len();
     let (x, y) = (trim(x, n), &y[..n]);
+    // A piece stays in the cache, and one loop instead of two halves what must be compiled.
     if let Some(y_bar) = y_bar {
-        let y_bar = &y_bar[..n];
-        for e in 0..n {
-            let slope = op.partials(lanes::<F, L, N>(&x, e), L::load(y[e]))[I % N];
-            out[e] = L::load(y_bar[e]).chain(slope).store();
-        }
-    } else {
-        for e in 0..n {
-            let slope = op.partials(lanes::<F, L, N>(&x, e), L::load(y[e]))[I % N];
-            out[e] = L::load(out[e]).chain(slope).store();
-        }
+        out.copy_from_slice(y_bar);
+    }
+    for e in 0..n {
+        let slope = op.partials(lanes::<F, L, N>(&x, e), L::load(y[e]))[I % N];
+        out[e] = L::load(out[e]).chain(slope).store();
     }
 }
 
