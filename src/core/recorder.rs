@@ -13,8 +13,9 @@ use std::{cell::RefMut, panic::Location};
 
 /// The values of the inputs, and which of them lead to something differentiable. (Not a function that also runs the
 /// op: inside a closure the caller's line would be lost.)
+// Always inlined: tiny_chain 125 -> 111 ns an op.
 #[track_caller]
-#[inline]
+#[inline(always)]
 fn operands<'r, F: Real>(
     op: &str,
     rec: &Recording<F>,
