@@ -29,12 +29,12 @@ impl Function {
         // An argument that was rounded: its error counts as often as the logarithm of the result is steep.
         let steep = match self.name {
             "gelu" | "gelu_far_out" if x < -2.0 => return (2.0 * x * x, 2.0 * x * x),
-            "gelu" | "gelu_far_out" if x < 0.0 => 2.0 * x * x,
+            "gelu" | "gelu_far_out" if F::NAME == "f64" && x < 0.0 => 1.0,
             "gelu_tanh" if x < 0.0 => 4.0 * gelu_angle(c(x)).hi.abs(),
             // Three roundings, one of which is the exponential's.
             "silu" if F::NAME == "f64" => 0.25,
             // What the crate libm reaches.
-            "erfc" | "erfc_far_out" if F::NAME == "f64" => 0.75,
+            "erfc" | "erfc_far_out" | "normal_cdf" if F::NAME == "f64" => 0.75,
             _ => 0.0,
         };
         (value + steep, slope + steep)
@@ -182,6 +182,8 @@ functions! {
     gelu_far_out: Gelu {}, -36.0, 36.0; |x| x * x.normal(), sum(x.normal(), x * x.density());
     gelu_tanh: GeluTanh {}, -9.0, 9.0; |x| x * gelu_angle(x).sigmoid(),
         sum(gelu_angle(x).sigmoid(), x * gelu_angle(x).logistic_slope() * gelu_angle_slope(x));
+    normal_cdf: NormalCdf {}, -36.0, 9.0; |x| x.normal(), whole(x.density());
+    normal_pdf: NormalPdf {}, -36.0, 36.0; |x| x.density(), whole(-x * x.density());
     erf: Erf {}, -9.0, 9.0; |x| x.erf(), whole(two() / dd::PI.sqrt() * x.gauss());
     erfc: Erfc {}, -9.0, 9.0; |x| x.erfc(), whole(-two() / dd::PI.sqrt() * x.gauss());
     erfc_far_out: Erfc {}, -26.0, 26.0; |x| x.erfc(), whole(-two() / dd::PI.sqrt() * x.gauss());

@@ -110,6 +110,9 @@ rows! {
     silu: one, [REAL], 1e-12; |d, [x]| x.silu(), x.map(|x| x / (N::c(1.0) + (-x).exp()));
     erf: one, [REAL], 1e-12; |d, [x]| x.erf(), x.map(Num::erf);
     erfc: one, [REAL], 1e-12; |d, [x]| x.erfc(), x.map(Num::erfc);
+    normal_cdf: one, [REAL], 1e-12; |d, [x]| x.normal_cdf(), x.map(Num::normal_cdf);
+    normal_pdf: one, [REAL], 1e-12;
+        |d, [x]| x.normal_pdf(), x.map(|x| (-(x * x) / N::c(2.0)).exp() / N::c((2.0 * std::f64::consts::PI).sqrt()));
     gauss: one, [REAL], 1e-12; |d, [x]| x.gauss(), x.map(|x| (-(x * x)).exp());
     clamp: one, [CLAMPED], 1e-12; |d, [x]| { let (lo, hi) = BOUNDS[d.pick(0, 3)]; x.clamp(lo, hi) },
         x.map(|x| { let (lo, hi) = BOUNDS[d.pick(0, 3)]; x.larger(N::c(lo)).smaller(N::c(hi)) });

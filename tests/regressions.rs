@@ -195,6 +195,27 @@ fn sizes_without_bound() -> Result<(), Error> {
     Ok(())
 }
 
+#[test]
+fn parts_on_threads_sum_to_the_whole() -> Result<(), Error> {
+    use chainrule::core::data_parallel;
+    let mut rng = Rng::seed(1);
+    let net = (Dense::<f64>::new(4, 8, &mut rng), Tanh, Dense::new(8, 1, &mut rng));
+    let x = Tensor::<f64>::uniform_of([6, 4], -1.0, 1.0, &mut rng);
+    let part = |rows: std::ops::Range<usize>| {
+        let mut tape = Tape::new();
+        net.forward(&tape.begin().constant(&x.slice(0, rows))).square().sum().backward(&net)
+    };
+    let (sum, whole) = (data_parallel([0..1, 1..4, 4..6], part)?, part(0..6)?);
+    for (path, g) in whole.iter() {
+        approx::assert_relative_eq!(sum.get(path).unwrap(), g, max_relative = 1e-12);
+    }
+    let e = data_parallel(Vec::<usize>::new(), |_| part(0..1)).unwrap_err();
+    assert_eq!(e.to_string(), "data_parallel: there are no parts to take gradients of");
+    let e = data_parallel([1, 2], |n| Err::<Grads<f64>, _>(Error::new(ErrorKind::Observer, format!("part {n}"))));
+    assert_eq!(e.unwrap_err().to_string(), "part 1");
+    Ok(())
+}
+
 /// What a panicking rule took out of the recording was missed by the next sweep.
 #[test]
 fn a_recording_ends_where_a_rule_panics() {

@@ -33,14 +33,14 @@ fn digits(options: &Options) -> Result<Digits, Error> {
             *test = part(test, 500)?;
         }
     }
-    let tests = digits.tests.iter().map(|(name, test)| format!("{} {name}", test.len())).collect::<Vec<_>>().join(", ");
-    println!(
-        "Digits of {}: {} to train on, {tests}; seed {}\n",
-        digits.folder.display(),
-        digits.train.len(),
-        options.seed
-    );
     Ok(digits)
+}
+
+/// Which digits, and how many.
+fn introduce(digits: &Digits, seed: u64) {
+    let tests = digits.tests.iter().map(|(name, test)| format!("{} {name}", test.len())).collect::<Vec<_>>().join(", ");
+    let (folder, train) = (digits.folder.display(), digits.train.len());
+    println!("Digits of {folder}: {train} to train on, {tests}; seed {seed}\n");
 }
 
 fn part(all: &Dataset, n: usize) -> Result<Dataset, Error> {
@@ -63,6 +63,7 @@ fn one(options: &Options) -> Result<(), Error> {
         clip: options.clip,
         seed: options.seed,
     };
+    introduce(&digits, options.seed);
     report::table(&plan, &plan.run(&digits)?, &digits);
     Ok(())
 }
@@ -73,6 +74,7 @@ const WIDTH: usize = 128;
 /// The article's story.
 fn show(options: &Options) -> Result<(), Error> {
     let digits = digits(options)?;
+    introduce(&digits, options.seed);
     let plan = |depth, activation, start, epochs| Plan {
         sizes: sizes(digits.pixels(), WIDTH, depth),
         activation,

@@ -134,6 +134,6 @@ macro_rules! recorded { ($($method:ident($($arg:ident: $ty:ty)?))*; $($binary:id
 } }
 recorded! {
     abs() sign() step() exp() ln() sqrt() recip() powi(n: i32) powf(p: f64) tanh() sech2() sigmoid() sigmoid_slope()
-    softplus() relu() erf() erfc() gauss();
+    softplus() relu() erf() erfc() gauss() normal_cdf() normal_pdf();
     maximum minimum gt ge chain
 }

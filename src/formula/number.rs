@@ -50,6 +50,10 @@ pub trait Number:
     fn erfc(self) -> Self;
     /// exp(-x^2).
     fn gauss(self) -> Self;
+    /// The normal distribution function.
+    fn normal_cdf(self) -> Self;
+    /// The normal density.
+    fn normal_pdf(self) -> Self;
     /// The larger one; NaN if either is NaN.
     fn maximum(self, b: Self) -> Self;
     /// The smaller one; NaN if either is NaN.

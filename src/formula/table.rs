@@ -64,9 +64,7 @@ macro_rules! elementwise {
             /// `x Phi(x)`, Phi the normal distribution function: GELU by the error function, exact in the left tail.
             ///
             /// Source: Hendrycks and Gimpel, "Gaussian error linear units", 2016.
-            Gelu {}, gelu, (x) = x.chain((x * x.lit(-FRAC_1_SQRT_2)).erfc()) * x.lit(0.5);
-                y => [(x * x.lit(-FRAC_1_SQRT_2)).erfc() * x.lit(0.5)
-                    + x.chain((x * x.lit(FRAC_1_SQRT_2)).gauss()) * x.lit(FRAC_1_SQRT_TAU)];
+            Gelu {}, gelu, (x) = x.chain(x.normal_cdf()); y => [x.normal_cdf() + x.chain(x.normal_pdf())];
             /// `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`: GELU by tanh, exact in the left tail.
             ///
             /// Source: Hendrycks and Gimpel, "Gaussian error linear units", 2016.
@@ -81,6 +79,10 @@ macro_rules! elementwise {
             #[doc(hidden)]
             /// `e^-x^2`.
             Gauss {}, gauss, (x) = x.gauss(); y => [y.chain(x) * x.lit(-2.0)];
+            /// The normal distribution function `Phi(x)`, exact in the left tail. Derivative: the normal density.
+            NormalCdf {}, normal_cdf, (x) = x.normal_cdf(); y => [x.normal_pdf()];
+            /// The normal density `e^(-x^2/2) / sqrt(2 pi)`.
+            NormalPdf {}, normal_pdf, (x) = x.normal_pdf(); y => [-(y.chain(x))];
             /// `x` limited to `lo..=hi`, NaN at NaN. The derivative is 1 from `lo` to `hi`, both included, else 0.
             Clamp { lo: f64, hi: f64 }, clamp, (x) = x.maximum(x.lit(lo)).minimum(x.lit(hi));
                 y => [x.ge(x.lit(lo)) * x.lit(hi).ge(x)];
@@ -110,10 +112,7 @@ macro_rules! elementwise {
 }
 pub(crate) use elementwise;
 
-const FRAC_1_SQRT_2: f64 = std::f64::consts::FRAC_1_SQRT_2;
 const FRAC_2_SQRT_PI: f64 = std::f64::consts::FRAC_2_SQRT_PI;
-/// 1 / sqrt(2 pi)
-const FRAC_1_SQRT_TAU: f64 = 0.398_942_280_401_432_7;
 /// 2 sqrt(2 / pi): (1 + tanh u) / 2 = sigmoid(2 u)
 const GELU_TANH: f64 = 1.595_769_121_605_730_7;
 const GELU_CUBIC: f64 = 0.044_715;

@@ -3,6 +3,8 @@ use chainrule::prelude::*;
 
 const INFINITY: f64 = f64::INFINITY;
 const NAN: f64 = f64::NAN;
+/// The normal density at 0.
+const P: f64 = 0.398_942_280_401_432_7;
 /// The slope of erf at 0.
 const M: f64 = std::f64::consts::FRAC_2_SQRT_PI;
 
@@ -28,6 +30,8 @@ fn table<F: Real>() -> Vec<Row<F>> {
         ("erf", |x| x.erf(), [-1.0, 1.0, NAN, -0.0, 0.0], [0.0, 0.0, NAN, M, M]),
         ("erfc", |x| x.erfc(), [2.0, 0.0, NAN, 1.0, 1.0], [0.0, 0.0, NAN, -M, -M]),
         ("gauss", |x| x.gauss(), [0.0, 0.0, NAN, 1.0, 1.0], [0.0, 0.0, NAN, 0.0, -0.0]),
+        ("normal_cdf", |x| x.normal_cdf(), [0.0, 1.0, NAN, 0.5, 0.5], [0.0, 0.0, NAN, P, P]),
+        ("normal_pdf", |x| x.normal_pdf(), [0.0, 0.0, NAN, P, P], [0.0, 0.0, NAN, 0.0, -0.0]),
         ("abs", |x| x.abs(), [INFINITY, INFINITY, NAN, 0.0, 0.0], [-1.0, 1.0, NAN, 0.0, 0.0]),
     ]
 }

@@ -51,8 +51,11 @@ pub trait Num:
     fn erfc(self) -> Self {
         Self::c(1.0) - self.erf()
     }
+    fn normal_cdf(self) -> Self {
+        Self::c(0.5) * (Self::c(1.0) + (self / Self::c(2f64.sqrt())).erf())
+    }
     fn gelu(self) -> Self {
-        self * Self::c(0.5) * (Self::c(1.0) + (self / Self::c(2f64.sqrt())).erf())
+        self * self.normal_cdf()
     }
     fn gelu_tanh(self) -> Self {
         let angle = Self::c((2.0 / std::f64::consts::PI).sqrt()) * (self + Self::c(0.044715) * self * self * self);
