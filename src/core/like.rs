@@ -1,6 +1,6 @@
 //! The vocabulary shared by plain tensors and recorded variables.
 use crate::{
-    core::{DynLayer, Eager, Op, OpMany, Outputs, Param, Place, Saved, Var, Vjp},
+    core::{DynLayer, Op, OpMany, Outputs, Param, Place, Var, Vjp},
     error::Error,
     formula::*,
     kernel::MapOp,
@@ -74,7 +74,7 @@ pub trait TensorLike:
     /// Applies an op of several outputs.
     #[track_caller]
     fn apply_many<O: OpMany<Self::Elem>>(op: O, inputs: &[&Self]) -> Outputs<Self>;
-    /// Where it lives: the recording, or [`Eager`].
+    /// Where it lives: the recording, or [`Eager`](crate::Eager).
     fn place(&self) -> Self::Place;
     /// The value; shares storage.
     fn value(&self) -> Tensor<Self::Elem>;
@@ -378,55 +378,5 @@ pub trait TensorLike:
             Some(key) => Self::apply(Dropout { p, key }, &[self]),
             None => self.clone(),
         }
-    }
-}
-
-impl<F: Real> TensorLike for Tensor<F> {
-    type Elem = F;
-    type Place = Eager<F>;
-
-    #[track_caller]
-    #[inline]
-    fn apply<O: Op<F>>(op: O, inputs: &[&Self]) -> Self {
-        op.forward(inputs, &mut Saved(None))
-    }
-    #[track_caller]
-    fn apply_many<O: OpMany<F>>(op: O, inputs: &[&Self]) -> Outputs<Self> {
-        op.forward(inputs, &mut Saved(None))
-    }
-    fn place(&self) -> Eager<F> {
-        Eager::HERE
-    }
-    fn value(&self) -> Tensor<F> {
-        self.clone()
-    }
-    #[inline]
-    fn shape(&self) -> Shape {
-        self.shape()
-    }
-    fn tag(self, _: &Param<F>) -> Self {
-        self
-    }
-    fn watch(self, _: impl Into<Cow<'static, str>>) -> Self {
-        self
-    }
-    #[track_caller]
-    fn through_dyn(&self, layer: &dyn DynLayer<F>) -> Self {
-        layer.on_tensor(self)
-    }
-    #[inline]
-    fn accumulate(&mut self, g: Self) {
-        match self.unique_data() {
-            Some(sum) => F::add_into(sum, g.data()),
-            None => *self = TensorLike::add(self, &g),
-        }
-    }
-    fn accumulate_at(slot: &mut Option<Self>, shape: Shape, axis: usize, start: usize, g: Self) {
-        let sum = slot.get_or_insert_with(|| Tensor::filled(shape, F::zero()));
-        F::add_blocks(PadAxis::blocks(shape, axis, start, g.shape()[axis]), g.data(), sum.data_mut());
-    }
-    #[inline]
-    fn map_vjp<O: MapOp<N>, const N: usize>(op: O, cx: &mut Vjp<'_, Self>, y_bar: Self) {
-        fused_vjp(op, cx, y_bar);
     }
 }

@@ -1,5 +1,6 @@
 //! Recording, differentiating, parameters and modules.
 mod backward;
+mod eager;
 mod grads;
 mod higher;
 mod layer;

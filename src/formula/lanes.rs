@@ -1,13 +1,10 @@
 //! Plain numbers as the kernels see them: one lane of a loop that the compiler vectorises.
-use super::{Number, single};
+use super::{
+    Number,
+    single::{self, MulAdd},
+};
 use crate::real::Base;
 use std::ops;
-
-/// `a * b + c`, in one rounding or two.
-pub(super) trait MulAdd<F> {
-    /// `a * b + c`.
-    fn mul_add(a: F, b: F, c: F) -> F;
-}
 
 /// A number of a loop: loaded from and stored to a slice of `F`.
 pub trait Lane<F>: Number {

@@ -1,5 +1,10 @@
 //! exp, tanh and sigmoid of f32, branch-free so that loops over them vectorise. f64 uses the standard library.
-use super::lanes::MulAdd;
+
+/// `a * b + c`, in one rounding or two.
+pub(super) trait MulAdd<F> {
+    /// `a * b + c`.
+    fn mul_add(a: F, b: F, c: F) -> F;
+}
 
 /// Adding and subtracting it rounds to the nearest whole number, which is then in the low bits (|x| < 2^22).
 const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23

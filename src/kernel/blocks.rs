@@ -1,5 +1,5 @@
 //! Moving and adding blocks: broadcasts, permutations, slices, gathers.
-use super::{Axes, MAX_AXES, dispatch::loops};
+use super::{dispatch::loops, starts::Starts};
 use crate::real::Base;
 
 /// `count` blocks of `len` elements, each side with its own start and step.
@@ -49,22 +49,11 @@ pub(super) fn strided<F: Base>(sizes: &[usize], steps: &[usize], x: &[F], out: &
         return;
     }
     let step = steps[outer.len()];
-    let mut index: Axes = [0; MAX_AXES];
-    let mut start = 0;
-    for row in out.chunks_exact_mut(inner) {
+    for (row, start) in out.chunks_exact_mut(inner).zip(Starts::new(outer, steps)) {
         match step {
             0 => row.fill(x[start]),
             1 => row.copy_from_slice(&x[start..][..inner]),
             _ => row.iter_mut().zip(x[start..].iter().step_by(step)).for_each(|(o, &x)| *o = x),
-        }
-        for a in (0..outer.len()).rev() {
-            index[a] += 1;
-            start += steps[a];
-            if index[a] < outer[a] {
-                break;
-            }
-            start -= index[a] * steps[a];
-            index[a] = 0;
         }
     }
 }

@@ -6,6 +6,7 @@ mod gemm;
 mod maps;
 mod reduce;
 mod rows;
+mod starts;
 mod threads;
 mod vector;
 

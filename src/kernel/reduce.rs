@@ -1,5 +1,5 @@
 //! Sums and maxima over axes, in a fixed order.
-use super::{Axes, MAX_AXES, dispatch::loops};
+use super::{dispatch::loops, starts::Starts};
 use crate::real::Base;
 
 /// Calls `f(start, block)` for each block of `inner` elements of `x`, which lies in row-major order over `outer` and the
@@ -9,19 +9,8 @@ fn walk<F: Base>(outer: &[usize], steps: &[usize], inner: usize, x: &[F], mut f:
     if x.is_empty() {
         return;
     }
-    let mut index: Axes = [0; MAX_AXES];
-    let mut start = 0;
-    for block in x.chunks_exact(inner) {
+    for (block, start) in x.chunks_exact(inner).zip(Starts::new(outer, steps)) {
         f(start, block);
-        for a in (0..outer.len()).rev() {
-            index[a] += 1;
-            start += steps[a];
-            if index[a] < outer[a] {
-                break;
-            }
-            start -= index[a] * steps[a];
-            index[a] = 0;
-        }
     }
 }
 
