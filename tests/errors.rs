@@ -14,16 +14,23 @@ use std::panic::Location;
 
 const FILE: &str = "tests/errors.rs";
 
-/// `f` panics with exactly this text, then its own line in brackets.
+/// The panic of `f`, which blames a line of the call.
 #[track_caller]
-fn refused(text: &str, f: impl FnOnce()) {
+fn blamed(f: impl FnOnce()) -> (String, u32) {
     let at = Location::caller();
-    let Caught { text: seen, file, line } = caught(f);
+    let Caught { text, file, line } = caught(f);
     assert_eq!(
         (&*file, at.line() <= line && line <= at.line() + 8),
         (FILE, true),
-        "{seen}: blames {file}:{line}, not {at}"
+        "{text}: blames {file}:{line}, not {at}"
     );
+    (text, line)
+}
+
+/// `f` panics with exactly this text, then its own line in brackets.
+#[track_caller]
+fn refused(text: &str, f: impl FnOnce()) {
+    let (seen, line) = blamed(f);
     let rest = seen.strip_prefix(text).unwrap_or_else(|| panic!("{seen}\ninstead of\n{text}"));
     assert!(rest.starts_with(&format!(" ({FILE}:{line}:")) && rest.ends_with(')'), "{seen}");
 }
@@ -31,14 +38,7 @@ fn refused(text: &str, f: impl FnOnce()) {
 /// The same, for texts without the line: only the panic itself blames it.
 #[track_caller]
 fn blames(text: &str, f: impl FnOnce()) {
-    let at = Location::caller();
-    let Caught { text: seen, file, line } = caught(f);
-    assert_eq!(
-        (&*file, at.line() <= line && line <= at.line() + 8),
-        (FILE, true),
-        "{seen}: blames {file}:{line}, not {at}"
-    );
-    assert_eq!(seen, text);
+    assert_eq!(blamed(f).0, text);
 }
 
 /// Refused on plain tensors and on variables.
