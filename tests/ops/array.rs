@@ -174,4 +174,12 @@ impl<N: Num> Arr<N> {
             rank => e.zip(&e.sum(&[rank - 1], true), |e, sum| e / sum),
         }
     }
+
+    /// Each row, as many last axes as `w` has, normalised.
+    pub fn layer_norm(&self, w: &Self, b: &Self, eps: f64) -> Self {
+        let axes: Vec<usize> = (self.shape.len() - w.shape.len()..self.shape.len()).collect();
+        let d = self.zip(&self.mean(&axes, true), |x, mean| x - mean);
+        let std = d.map(|d| d * d).mean(&axes, true).map(|v| (v + N::c(eps)).sqrt());
+        d.zip(&std, |d, std| d / std).zip(w, |x, w| x * w).zip(b, |x, b| x + b)
+    }
 }

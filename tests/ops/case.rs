@@ -264,6 +264,13 @@ pub fn dense(d: &Draw) -> Shapes {
     let rows = if d.flag(1) { vec![] } else { vec![d.size(0)] };
     vec![[lead, &rows, &[k]].concat(), vec![n, k], vec![n]]
 }
+/// A tensor, and a weight and a bias of its last one or two axes.
+pub fn normalised(d: &Draw) -> Shapes {
+    let shape = d.axes();
+    let n = if d.flag(1) { 1 } else { shape.len().min(2) };
+    let row = shape[shape.len() - n..].to_vec();
+    vec![shape, row.clone(), row]
+}
 /// Three that differ along the chosen axis.
 pub fn parts(d: &Draw) -> Shapes {
     let part = |k: usize| {
