@@ -72,6 +72,7 @@ macro_rules! rows { ($(
 const POWERS: [i32; 8] = [0, 1, 2, 3, 5, -1, -2, -3];
 const REAL_POWERS: [f64; 6] = [0.0, 1.0, 0.5, 2.0, -1.5, 3.25];
 const FACTORS: [f64; 4] = [1.0, 0.0, -2.5, 0.3];
+const ALPHAS: [f64; 3] = [1.0, 0.3, 2.5];
 const EPSILONS: [f64; 2] = [0.5, 2.0];
 const BOUNDS: [(f64, f64); 3] = [(-1.0, 1.5), (0.25, 0.5), (1.5, -1.0)];
 
@@ -93,6 +94,11 @@ rows! {
     add_scalar: one, [REAL], 1e-12; |d, [x]| x.add_scalar(FACTORS[d.pick(0, 4)]), x.map(|x| N::c(FACTORS[d.pick(0, 4)]) + x);
     exp: one, [REAL], 1e-12; |d, [x]| x.exp(), x.map(Num::exp);
     ln: one, [POSITIVE], 1e-12; |d, [x]| x.ln(), x.map(Num::ln);
+    exp_m1: one, [REAL], 1e-12; |d, [x]| x.exp_m1(), x.map(|x| x.exp() - N::c(1.0));
+    ln_1p: one, [ABOVE_MINUS_1], 1e-12; |d, [x]| x.ln_1p(), x.map(|x| (x + N::c(1.0)).ln());
+    sin: one, [REAL], 1e-12; |d, [x]| x.sin(), x.map(Num::sin);
+    cos: one, [REAL], 1e-12; |d, [x]| x.cos(), x.map(Num::cos);
+    tan: one, [BELOW_A_POLE], 1e-12; |d, [x]| x.tan(), x.map(|x| x.sin() / x.cos());
     sqrt: one, [POSITIVE], 1e-12; |d, [x]| x.sqrt(), x.map(Num::sqrt);
     recip: one, [NOT_0], 1e-12; |d, [x]| x.recip(), x.map(|x| N::c(1.0) / x);
     square: one, [REAL], 1e-12; |d, [x]| x.square(), x.map(|x| x * x);
@@ -104,6 +110,12 @@ rows! {
     sigmoid: one, [REAL], 1e-12; |d, [x]| x.sigmoid(), x.map(Num::sigmoid);
     sigmoid_slope: one, [REAL], 1e-12; |d, [x]| x.sigmoid_slope(), x.map(|x| x.sigmoid() * (N::c(1.0) - x.sigmoid()));
     softplus: one, [REAL], 1e-12; |d, [x]| x.softplus(), x.map(Num::softplus);
+    log_sigmoid: one, [REAL], 1e-12; |d, [x]| x.log_sigmoid(), x.map(|x| x.sigmoid().ln());
+    elu: one, [KINK_AT_0], 1e-12; |d, [x]| x.elu(ALPHAS[d.pick(0, 3)]),
+        x.map(|x| x * x.step() + N::c(ALPHAS[d.pick(0, 3)]) * (x.exp() - N::c(1.0)) * (-x).step());
+    selu: one, [KINK_AT_0], 1e-12; |d, [x]| x.selu(),
+        x.map(|x| N::c(1.0507009873554805) * (x * x.step() + N::c(1.6732632423543772) * (x.exp() - N::c(1.0)) * (-x).step()));
+    hardtanh: one, [CLAMPED], 1e-12; |d, [x]| x.hardtanh(), x.map(|x| x.larger(N::c(-1.0)).smaller(N::c(1.0)));
     relu: one, [KINK_AT_0], 1e-12; |d, [x]| x.relu(), x.map(|x| x * x.step());
     leaky_relu: one, [KINK_AT_0], 1e-12; |d, [x]| x.leaky_relu(0.2), x.map(|x| x.larger(x * N::c(0.2)));
     gelu: one, [REAL], 1e-12; |d, [x]| x.gelu(), x.map(Num::gelu);

@@ -13,7 +13,7 @@ const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
 ///
 /// Source: the polynomial of Cephes' expf (Moshier).
 #[inline(always)]
-fn reduced<M: MulAdd<f32>>(x: f32) -> (f32, i32) {
+pub(super) fn reduced<M: MulAdd<f32>>(x: f32) -> (f32, i32) {
     let shifted = M::mul_add(x, std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
     // ln 2 in two parts, the first with few bits, so that its product with n is exact.
@@ -30,7 +30,7 @@ fn reduced<M: MulAdd<f32>>(x: f32) -> (f32, i32) {
 
 /// 2^n for -126 <= n <= 127.
 #[inline(always)]
-fn power_of_two(n: i32) -> f32 {
+pub(super) fn power_of_two(n: i32) -> f32 {
     f32::from_bits((n.wrapping_add(127) as u32) << 23)
 }
 

@@ -138,8 +138,10 @@ const fn domain(lo: f64, hi: f64, avoid: &'static [f64]) -> Domain {
 }
 pub const REAL: Domain = domain(-3.0, 3.0, &[]);
 pub const KINK_AT_0: Domain = domain(-3.0, 3.0, &[0.0]);
-/// The bounds that the row of clamp uses.
-pub const CLAMPED: Domain = domain(-3.0, 3.0, &[-1.0, 1.5, 0.25, 0.5]);
+/// The bounds that the rows of clamp and hardtanh use.
+pub const CLAMPED: Domain = domain(-3.0, 3.0, &[-1.0, 1.5, 0.25, 0.5, 1.0]);
+pub const ABOVE_MINUS_1: Domain = Domain { edge: Some(-1.0), ..domain(-0.95, 3.0, &[]) };
+pub const BELOW_A_POLE: Domain = domain(-1.1, 1.1, &[]);
 pub const POSITIVE: Domain = Domain { edge: Some(0.0), ..domain(0.05, 3.0, &[]) };
 pub const NOT_0: Domain = Domain { edge: Some(0.0), ..domain(-3.0, 3.0, &[0.0]) };
 pub const APART: Domain = Domain { points: Kind::Apart, ..REAL };
