@@ -1,5 +1,5 @@
 //! Reads `docs/conventions.md` and evaluates every row of it.
-use chainrule::{core::TensorLike, op::ScatterAdd, prelude::*};
+use chainrule::{core::TensorLike, op::IndexAdd, prelude::*};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const TABLE: &str = include_str!("../docs/conventions.md");
@@ -92,12 +92,12 @@ fn checks<F: Real>() -> Vec<Check<F>> {
         ("dropout(0.5)", "1, in training", one(&[1.0; 64]), |x| x[0].dropout(0.5)),
         ("dropout(0.5)", "3, in evaluation", one(&[3.0]), |x| x[0].dropout(0.5)),
         ("index_select", "places 0, 0, 1 of 5, 7", one(&[5.0, 7.0]), |x| x[0].index_select(0, &labels(&[0, 0, 1]))),
-        ("scatter_add", "1, 2, 4 to places 0, 0, 1", one(&[1.0, 2.0, 4.0]), |x| {
-            TensorLike::apply(ScatterAdd { axis: 0, ids: labels(&[0, 0, 1]), size: 2 }, &[&x[0]])
+        ("index_add", "1, 2, 4 to places 0, 0, 1", one(&[1.0, 2.0, 4.0]), |x| {
+            TensorLike::apply(IndexAdd { axis: 0, ids: labels(&[0, 0, 1]), size: 2 }, &[&x[0]])
         }),
-        ("scatter_add", "1e16, 1, -1e16 to place 0", one(&[1e16, 1.0, -1e16]), |x| {
+        ("index_add", "1e16, 1, -1e16 to place 0", one(&[1e16, 1.0, -1e16]), |x| {
             let ids = Labels::new([0, 0, 0], 1).unwrap();
-            TensorLike::apply(ScatterAdd { axis: 0, ids, size: 1 }, &[&x[0]])
+            TensorLike::apply(IndexAdd { axis: 0, ids, size: 1 }, &[&x[0]])
         }),
     ]
 }

@@ -17,7 +17,7 @@ use case::*;
 use chainrule::{
     Labels, Shape,
     core::TensorLike,
-    op::{Dropout, ScatterAdd},
+    op::{Dropout, IndexAdd},
     prelude::{Tensor, Var},
 };
 use dual::Num;
@@ -187,9 +187,9 @@ rows! {
           x.picked(d.axis(), before + n + after, |p| p.checked_sub(before).filter(|p| *p < n)) };
     index_select: full_axis, [REAL], 1e-12; |d, [x]| x.index_select(d.axis(), &d.labels(x.shape()[d.axis()])),
         { let ids = d.ids(x.shape[d.axis()]); x.picked(d.axis(), ids.len(), |p| Some(ids[p])) };
-    scatter_add: scattered, [REAL], 1e-12;
-        |d, [x]| T::apply(ScatterAdd { axis: d.axis(), ids: d.labels(4), size: 4 }, &[x]),
-        x.scatter_add(d.axis(), &d.ids(4), 4);
+    index_add: scattered, [REAL], 1e-12;
+        |d, [x]| T::apply(IndexAdd { axis: d.axis(), ids: d.labels(4), size: 4 }, &[x]),
+        x.index_add(d.axis(), &d.ids(4), 4);
 
     softmax: one, [REAL], 1e-12; |d, [x]| x.softmax(), x.softmax();
     log_softmax: one, [REAL], 1e-12; |d, [x]| x.log_softmax(), x.softmax().map(Num::ln);

@@ -11,7 +11,7 @@ mod softmax;
 pub use crate::kernel::MapOp;
 pub(crate) use elementwise::fused_vjp;
 pub use elementwise::{Add, Map, Sub};
-pub use index::{Concat, IndexSelect, PadAxis, ScatterAdd, Slice};
+pub use index::{Concat, IndexAdd, IndexSelect, PadAxis, Slice};
 pub use layer_norm::LayerNorm;
 pub use matmul::{Linear, MatMul};
 pub use random::Dropout;

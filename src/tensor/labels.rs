@@ -1,8 +1,12 @@
-use super::pool::{give_ids, take_ids};
+use super::{
+    Shape,
+    pool::{give_ids, take_ids},
+};
 use crate::error::{Error, ErrorKind};
-use std::sync::Arc;
+use std::{panic::Location, sync::Arc};
 
-/// Class numbers, checked once when they are made; sharing them is free.
+/// Class numbers, checked once when they are made; sharing them is free. They lie along one axis, or in a shape given by
+/// [`Labels::reshape`].
 ///
 /// ```
 /// use chainrule::Labels;
@@ -16,6 +20,7 @@ use std::sync::Arc;
 pub struct Labels {
     ids: Ids,
     classes: usize,
+    shape: Shape,
 }
 
 /// Shared storage that is recycled; `None` only while dropping.
@@ -48,7 +53,7 @@ impl Labels {
         };
         let ids: Vec<u32> = ids.into_iter().enumerate().map(narrow).collect();
         match bad {
-            None => Ok(Self { ids: Ids(Some(Arc::new(ids))), classes }),
+            None => Ok(Self { shape: [ids.len()].into(), ids: Ids(Some(Arc::new(ids))), classes }),
             Some((at, id)) => {
                 let range = if classes == 0 { String::new() } else { format!(" (0 to {})", classes - 1) };
                 Err(Error::new(
@@ -59,7 +64,14 @@ impl Labels {
         }
     }
 
-    /// The class numbers.
+    /// Takes a recycled buffer and lets `write` fill it with numbers below `classes`.
+    pub(crate) fn build(shape: Shape, classes: usize, write: impl FnOnce(&mut [u32])) -> Self {
+        let mut ids = take_ids(shape.size());
+        write(Arc::get_mut(&mut ids).expect("a pooled buffer has one owner"));
+        Self { ids: Ids(Some(ids)), classes, shape }
+    }
+
+    /// The class numbers, row after row.
     #[inline]
     pub fn ids(&self) -> &[u32] {
         self.ids.0.as_deref().map_or(&[], Vec::as_slice)
@@ -69,6 +81,32 @@ impl Labels {
     #[inline]
     pub fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// The sizes of their axes.
+    #[inline]
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The same numbers, row after row, in another shape.
+    ///
+    /// # Panics
+    /// If the sizes differ.
+    ///
+    /// ```
+    /// use chainrule::Labels;
+    /// let ids = Labels::new([2, 0, 1, 1], 3)?.reshape([2, 2]);
+    /// assert_eq!(*ids.shape(), [2, 2]);
+    /// # Ok::<(), chainrule::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn reshape(&self, shape: impl Into<Shape>) -> Self {
+        let shape = shape.into();
+        if shape.checked_size().is_ok_and(|size| size == self.len()) {
+            return Self { shape, ..self.clone() };
+        }
+        panic!("Labels::reshape: {} labels do not fill shape {shape} ({})", self.len(), Location::caller());
     }
 
     /// How many labels.
@@ -83,7 +121,7 @@ impl Labels {
         self.ids().is_empty()
     }
 
-    /// The labels at `rows`, in that order.
+    /// The labels at `rows`, in that order, along one axis.
     ///
     /// # Panics
     /// If a row is past the end.
@@ -93,9 +131,7 @@ impl Labels {
         for &row in rows {
             assert!(row < own.len(), "Labels::select: row {row} of {} labels", own.len());
         }
-        let mut ids = take_ids(rows.len());
-        let picked = Arc::get_mut(&mut ids).expect("a pooled buffer has one owner");
-        picked.iter_mut().zip(rows).for_each(|(id, &row)| *id = own[row]);
-        Self { ids: Ids(Some(ids)), classes: self.classes }
+        let pick = |ids: &mut [u32]| ids.iter_mut().zip(rows).for_each(|(id, &row)| *id = own[row]);
+        Self::build([rows.len()].into(), self.classes, pick)
     }
 }

@@ -156,7 +156,7 @@ impl<N: Num> Arr<N> {
         })
     }
 
-    pub fn scatter_add(&self, axis: usize, ids: &[usize], size: usize) -> Self {
+    pub fn index_add(&self, axis: usize, ids: &[usize], size: usize) -> Self {
         let sum = |place: usize, i: &Vec<usize>| {
             let from = |k: usize| i.iter().enumerate().map(|(a, &p)| if a == axis { k } else { p }).collect::<Vec<_>>();
             ids.iter().enumerate().filter(|(_, id)| **id == place).fold(N::c(0.0), |s, (k, _)| s + self.at(&from(k)))
