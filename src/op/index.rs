@@ -171,7 +171,7 @@ impl<F: Real> Op<F> for IndexSelect {
         }
         let (_, n, inner) = shape.around(self.axis);
         let picked = shape.with(self.axis, self.ids.len());
-        Tensor::build(picked, |out| F::gather(n, inner, x[0].data(), self.ids.ids(), out))
+        Tensor::build(picked, |out| F::index_select(n, inner, x[0].data(), self.ids.ids(), out))
     }
     fn vjp<T: TensorLike<Elem = F>>(&self, cx: &mut Vjp<'_, T>, y_bar: T) {
         let size = cx.input(0).shape()[self.axis];
@@ -206,7 +206,7 @@ impl<F: Real> Op<F> for IndexAdd {
         let (_, _, inner) = from.around(*axis);
         Tensor::build(from.with(*axis, *size), |out| {
             F::fill(F::zero(), out);
-            F::scatter_add(*size, inner, x[0].data(), ids.ids(), out);
+            F::index_add(*size, inner, x[0].data(), ids.ids(), out);
         })
     }
     fn vjp<T: TensorLike<Elem = F>>(&self, cx: &mut Vjp<'_, T>, y_bar: T) {
