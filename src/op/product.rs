@@ -30,7 +30,7 @@ impl<F: Real> Op<F> for Product {
 /// ops, each of which has its own rule.
 fn products_of_others<T: TensorLike>(x: &T) -> T {
     let part = |t: &T, from, to| t.slice(1, from..to);
-    let mut levels = SmallVec::<[T; 8]>::new();
+    let mut levels = SmallVec::<[T; 16]>::new();
     let mut level = x.clone();
     while level.shape()[1] > 1 {
         let (n, half) = (level.shape()[1], level.shape()[1].div_ceil(2));
