@@ -15,7 +15,7 @@ use crate::real::Base;
 pub use blocks::Blocks;
 pub use gemm::{Accum, Gemm, Products};
 pub use maps::{MapOp, Maps, Pass, run};
-pub use storage::{Plain, Storage};
+pub use storage::{Free, Plain, Storage};
 pub use threads::with_threads;
 pub use vector::{AdamStep, GradientMap, SgdStep};
 

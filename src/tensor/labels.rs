@@ -101,8 +101,6 @@ impl Labels {
     }
 
     fn filled(len: usize, classes: usize, write: impl FnOnce(&mut [u32])) -> Self {
-        let mut ids = take_ids(len);
-        write(ids.unique().expect("a pooled buffer has one owner"));
-        Self { ids: Ids(Some(ids)), classes }
+        Self { ids: Ids(Some(take_ids(len).filled(len, write))), classes }
     }
 }
