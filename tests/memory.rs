@@ -177,6 +177,37 @@ fn two_modules_in_turn_allocate_nothing_of_ours() {
     .expect("a thread");
 }
 
+/// A step made of everything that moves, picks and reduces.
+fn the_rest_of_the_vocabulary_allocates_nothing_of_ours() {
+    let (net, mut tape) = (Param::new(Tensor::<f64>::normal_of([4, 6], 0.0, 1.0, &mut Rng::seed(1))), Tape::new());
+    let index = Labels::new((0..8).map(|i| i % 6), 6).expect("below 6").reshape([4, 2]);
+    let mut one = || {
+        let r = tape.begin();
+        let x = r.param(&net);
+        let [low, high] = &x.split(1, 3)[..] else { panic!("two parts") };
+        let y = TensorLike::stack(&[low, high], 0).flip(&[0, 2]).pad(&[(0, 0), (1, 0), (0, 1)], 0.5);
+        let picked = x.gather(1, &index);
+        let added = x.scatter_add(1, &index, &picked);
+        let hot = r.one_hot(&added.argmax(1), 6);
+        let (w, b) = (x.mean_axes(&[0]), x.min_axes(&[0]));
+        let rows = (added * hot).layer_norm(&w, &b, 1e-5).elu(0.5).sin();
+        let sizes = [
+            rows.var(1),
+            rows.std_axes(&[0], 0).sum(),
+            y.norm(),
+            y.logsumexp_axes(&[0, 2]).max(),
+            rows.prod_keep(&[0]).sum(),
+        ];
+        let loss = sizes.into_iter().reduce(|a, b| a + b).expect("a loss");
+        black_box(loss.backward(&net).expect("gradients"));
+    };
+    for _ in 0..5 {
+        one();
+    }
+    let seen = fewest(10, &mut one);
+    assert_eq!(seen, 0);
+}
+
 /// Live bytes after steps 10 and 1,000.
 fn growth(mut one: impl FnMut()) -> i64 {
     for _ in 0..10 {
@@ -266,11 +297,12 @@ fn refusals_allocate_no_storage() {
 #[test]
 fn one_after_the_other() {
     // Threads of a pool free their storage at their leisure, so what uses pools comes last.
-    let parts: [(&str, fn()); 6] = [
+    let parts: [(&str, fn()); 7] = [
         ("live bytes", live_bytes_stay),
         ("dropped elsewhere", gradients_dropped_on_another_thread_do_not_pile_up),
         ("a million nodes", a_million_nodes_on_a_small_stack),
         ("refusals", refusals_allocate_no_storage),
+        ("the vocabulary", the_rest_of_the_vocabulary_allocates_nothing_of_ours),
         ("two modules", two_modules_in_turn_allocate_nothing_of_ours),
         ("a warm step", a_warm_step_allocates_nothing_of_ours),
     ];

@@ -1,6 +1,6 @@
 //! Plain numbers as the kernels see them: one lane of a loop that the compiler vectorises.
 use super::{
-    Number, erf,
+    Number, erf, expm1,
     single::{self, MulAdd},
 };
 use crate::real::Base;
@@ -59,6 +59,8 @@ trait Transcendental: Base {
     fn gauss_lane<M: MulAdd<Self>>(self) -> Self;
     fn normal_cdf_lane<M: MulAdd<Self>>(self) -> Self;
     fn normal_pdf_lane<M: MulAdd<Self>>(self) -> Self;
+    fn exp_m1_lane<M: MulAdd<Self>>(self) -> Self;
+    fn ln_1p_lane<M: MulAdd<Self>>(self) -> Self;
     /// `n / (1 + e)` for `0 <= e <= 1`.
     fn over_one_plus(n: Self, e: Self) -> Self;
     /// Through f64, where f32 alone would lose digits.
@@ -92,6 +94,14 @@ impl Transcendental for f32 {
     #[inline(always)]
     fn normal_pdf_lane<M: MulAdd<f32>>(self) -> f32 {
         erf::normal_pdf::<M>(self)
+    }
+    #[inline(always)]
+    fn exp_m1_lane<M: MulAdd<f32>>(self) -> f32 {
+        expm1::exp_m1::<M>(self)
+    }
+    #[inline(always)]
+    fn ln_1p_lane<M: MulAdd<f32>>(self) -> f32 {
+        expm1::ln_1p::<M>(self)
     }
     #[inline(always)]
     fn over_one_plus(n: f32, e: f32) -> f32 {
@@ -131,6 +141,14 @@ impl Transcendental for f64 {
     #[inline(always)]
     fn normal_pdf_lane<M: MulAdd<f64>>(self) -> f64 {
         normal_pdf(self)
+    }
+    #[inline(always)]
+    fn exp_m1_lane<M: MulAdd<f64>>(self) -> f64 {
+        self.exp_m1()
+    }
+    #[inline(always)]
+    fn ln_1p_lane<M: MulAdd<f64>>(self) -> f64 {
+        self.ln_1p()
     }
     #[inline(always)]
     fn over_one_plus(n: f64, e: f64) -> f64 {
@@ -253,6 +271,26 @@ macro_rules! lane { ($lane:ident: $($op:ident $method:ident),*) => {
         #[inline(always)]
         fn ln(self) -> Self {
             Self(self.0.ln())
+        }
+        #[inline(always)]
+        fn exp_m1(self) -> Self {
+            Self(self.0.exp_m1_lane::<Self>())
+        }
+        #[inline(always)]
+        fn ln_1p(self) -> Self {
+            Self(self.0.ln_1p_lane::<Self>())
+        }
+        #[inline(always)]
+        fn sin(self) -> Self {
+            Self(self.0.wide(f64::sin))
+        }
+        #[inline(always)]
+        fn cos(self) -> Self {
+            Self(self.0.wide(f64::cos))
+        }
+        #[inline(always)]
+        fn tan(self) -> Self {
+            Self(self.0.wide(f64::tan))
         }
         #[inline(always)]
         fn sqrt(self) -> Self {

@@ -35,7 +35,7 @@ pub(super) fn exp_poly<M: MulAdd<f32>>(r: f32) -> f32 {
 
 /// `e^x = (1 + p) 2^n`: p, and n for [`power_of_two`].
 #[inline(always)]
-fn reduced<M: MulAdd<f32>>(x: f32) -> (f32, i32) {
+pub(super) fn reduced<M: MulAdd<f32>>(x: f32) -> (f32, i32) {
     let (r, n) = remainder::<M>(x);
     (exp_poly::<M>(r), n)
 }

@@ -100,6 +100,18 @@ impl<N: Num> Arr<N> {
         self.fold(axes, keep, N::c(f64::NEG_INFINITY), |a, b| if b.re() > a.re() { b } else { a })
     }
 
+    pub fn prod(&self, axes: &[usize], keep: bool) -> Self {
+        self.fold(axes, keep, N::c(1.0), |a, b| a * b)
+    }
+
+    /// NaN if nothing is left to divide by.
+    pub fn var(&self, axes: &[usize], keep: bool, ddof: usize) -> Self {
+        let count: usize = axes.iter().map(|&axis| self.shape[axis]).product();
+        let d = self.zip(&self.mean(axes, true), |x, mean| x - mean);
+        let left = if count > ddof { (count - ddof) as f64 } else { f64::NAN };
+        d.map(|d| d * d).sum(axes, keep).map(|s| s / N::c(left))
+    }
+
     pub fn all(&self) -> Vec<usize> {
         (0..self.shape.len()).collect()
     }
@@ -156,7 +168,7 @@ impl<N: Num> Arr<N> {
         })
     }
 
-    pub fn scatter_add(&self, axis: usize, ids: &[usize], size: usize) -> Self {
+    pub fn index_add(&self, axis: usize, ids: &[usize], size: usize) -> Self {
         let sum = |place: usize, i: &Vec<usize>| {
             let from = |k: usize| i.iter().enumerate().map(|(a, &p)| if a == axis { k } else { p }).collect::<Vec<_>>();
             ids.iter().enumerate().filter(|(_, id)| **id == place).fold(N::c(0.0), |s, (k, _)| s + self.at(&from(k)))
@@ -173,5 +185,13 @@ impl<N: Num> Arr<N> {
             0 => e.zip(&e, |e, sum| e / sum),
             rank => e.zip(&e.sum(&[rank - 1], true), |e, sum| e / sum),
         }
+    }
+
+    /// Each row, as many last axes as `w` has, normalised.
+    pub fn layer_norm(&self, w: &Self, b: &Self, eps: f64) -> Self {
+        let axes: Vec<usize> = (self.shape.len() - w.shape.len()..self.shape.len()).collect();
+        let d = self.zip(&self.mean(&axes, true), |x, mean| x - mean);
+        let std = d.map(|d| d * d).mean(&axes, true).map(|v| (v + N::c(eps)).sqrt());
+        d.zip(&std, |d, std| d / std).zip(w, |x, w| x * w).zip(b, |x, b| x + b)
     }
 }
