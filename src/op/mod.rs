@@ -6,6 +6,7 @@ mod random;
 mod reduce;
 mod shape;
 mod softmax;
+mod targets;
 
 pub use crate::kernel::MapOp;
 pub(crate) use elementwise::fused_vjp;
@@ -16,7 +17,8 @@ pub use random::Dropout;
 pub use reduce::{Keep, Max, Sum};
 pub use shape::{BroadcastTo, Permute, Reshape};
 pub(crate) use shape::{same_shape, squeezed, unsqueezed};
-pub use softmax::{LogSoftmax, Softmax, SoftmaxCrossEntropy};
+pub use softmax::{LogSoftmax, Nll, Softmax, SoftmaxCrossEntropy};
+pub use targets::{LabelTargets, Reduction};
 
 use crate::error::{Error, ErrorKind};
 use std::panic::Location;
