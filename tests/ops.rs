@@ -17,7 +17,7 @@ use case::*;
 use chainrule::{
     Labels, Shape,
     core::TensorLike,
-    op::{Dropout, ScatterAdd},
+    op::{self, Dropout, ScatterAdd},
     prelude::{Tensor, Var},
 };
 use dual::Num;
@@ -72,6 +72,7 @@ macro_rules! rows { ($(
 const POWERS: [i32; 8] = [0, 1, 2, 3, 5, -1, -2, -3];
 const REAL_POWERS: [f64; 6] = [0.0, 1.0, 0.5, 2.0, -1.5, 3.25];
 const FACTORS: [f64; 4] = [1.0, 0.0, -2.5, 0.3];
+const EPSILONS: [f64; 2] = [0.5, 2.0];
 const BOUNDS: [(f64, f64); 3] = [(-1.0, 1.5), (0.25, 0.5), (1.5, -1.0)];
 
 fn shape(sizes: &[usize]) -> Shape {
@@ -186,7 +187,14 @@ rows! {
           let right = d.classes().into_iter().enumerate().map(|(row, class)| -p.data[row * n + class].ln());
           let right: Vec<N> = right.collect();
           Arr { shape: vec![right.len()], data: right }.mean(&[0], false) };
+    cross_entropy: logits, [REAL], 1e-12;
+        |d, [x]| T::apply(op::SoftmaxCrossEntropy(d.targets()), &[x]),
+        x.label_losses(&d.classes(), d.class_settings(), true);
+    nll: logits, [REAL], 1e-12;
+        |d, [x]| T::apply(op::Nll(d.targets()), &[x]), x.label_losses(&d.classes(), d.class_settings(), false);
     mse: twice, [REAL], 1e-12; |d, [a, b]| a.mse(b), a.zip(b, |a, b| (a - b) * (a - b)).mean(&a.all(), false);
+    layer_norm: normalised, [REAL], 1e-11;
+        |d, [x, w, b]| x.layer_norm(w, b, EPSILONS[d.pick(3, 2)]), x.layer_norm(w, b, EPSILONS[d.pick(3, 2)]);
     dropout: one, [REAL], 1e-12; |d, [x]| T::apply(Dropout { p: 0.4, key: d.seed }, &[x]),
         { let kept = Tensor::<f64>::filled(shape(&x.shape), 1.0);
           let kept = Tensor::apply(Dropout { p: 0.4, key: d.seed }, &[&kept]);

@@ -3,6 +3,7 @@
 mod blocks;
 mod dispatch;
 mod gemm;
+mod layer_norm;
 mod maps;
 mod reduce;
 mod rows;
@@ -13,6 +14,7 @@ mod vector;
 use crate::real::Base;
 pub use blocks::Blocks;
 pub use gemm::{Accum, Gemm, Products};
+pub use layer_norm::STATS;
 pub use maps::{MapOp, Maps, Pass, run};
 pub use rows::Targets;
 pub use threads::with_threads;
@@ -80,6 +82,13 @@ kernels! {
     fn nll(t: Targets<'_>, n: usize, x: &[Self], losses: &mut [Self]) -> f64 = rows::nll;
     /// Turns the softmax into the cotangent of the logits, for a cotangent `y_bar * c` of each row's loss.
     fn cross_entropy_grad(t: Targets<'_>, n: usize, p: &mut [Self], y_bar: &[Self], c: f64) = rows::cross_entropy_grad;
+    /// Rows as long as `weight`, normalised; keeps [`STATS`] numbers for each.
+    fn layer_norm(eps: f64, x: &[Self], weight: &[Self], bias: &[Self], out: &mut [Self], stats: &mut [Self]) = layer_norm::forward;
+    /// The cotangent of its output becomes that of its input.
+    fn layer_norm_input(x: &[Self], weight: &[Self], stats: &[Self], bar: &mut [Self]) = layer_norm::backward;
+    /// The cotangents of its weight and bias.
+    fn layer_norm_parameters(x: &[Self], stats: &[Self], y_bar: &[Self], weight: &mut [Self], bias: &mut [Self]) =
+        |x, stats, y_bar, weight: &mut [Self], bias| layer_norm::parameters(weight.len(), 0, x, stats, y_bar, weight, bias);
     /// Zero with probability `p`, else `x / (1 - p)`; the mask is a function of key and element.
     fn dropout(key: u64, p: f64, x: &[Self], out: &mut [Self]) = vector::dropout;
     /// Fast; overflows and underflows as f64 does.

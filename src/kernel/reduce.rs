@@ -108,7 +108,7 @@ pub(super) fn total<F: Base>(x: &[F]) -> f64 {
 }
 
 #[inline(always)]
-fn lanes<F: Base>(x: &[F], f: impl Fn(F) -> f64) -> f64 {
+pub(super) fn lanes<F: Base>(x: &[F], f: impl Fn(F) -> f64) -> f64 {
     let mut sums = [0.0; 16];
     let chunks = x.chunks_exact(16);
     let tail: f64 = chunks.remainder().iter().map(|&x| f(x)).sum();

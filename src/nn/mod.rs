@@ -5,6 +5,7 @@ mod dropout;
 mod ema;
 mod embedding;
 mod init;
+mod layer_norm;
 mod loss;
 mod residual;
 
@@ -14,5 +15,6 @@ pub use dropout::Dropout;
 pub use ema::Ema;
 pub use embedding::Embedding;
 pub use init::{Draw, Fan, Init, TruncatedNormal};
+pub use layer_norm::LayerNorm;
 pub use loss::{BceWithLogits, CrossEntropy, Huber, KlDiv, L1, Mse, Nll, Reduction, SmoothL1};
 pub use residual::Residual;

@@ -1,6 +1,7 @@
 //! Every op that is not a row of the table: one forward kernel and one reverse rule each, side by side.
 mod elementwise;
 mod index;
+mod layer_norm;
 mod matmul;
 mod random;
 mod reduce;
@@ -12,6 +13,7 @@ pub use crate::kernel::MapOp;
 pub(crate) use elementwise::fused_vjp;
 pub use elementwise::{Add, Map, Sub};
 pub use index::{Concat, IndexSelect, PadAxis, ScatterAdd, Slice};
+pub use layer_norm::LayerNorm;
 pub use matmul::{Linear, MatMul};
 pub use random::Dropout;
 pub use reduce::{Keep, Max, Sum};

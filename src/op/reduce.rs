@@ -71,6 +71,12 @@ impl Reduction {
     }
 }
 
+/// `x - mean(x)`, twice: the second mean is what rounding the first one left, which counts for numbers far from 0.
+pub(super) fn centred<T: TensorLike>(x: &T, mean: impl Fn(&T) -> T) -> T {
+    let d = TensorLike::sub(x, &mean(x));
+    TensorLike::sub(&d, &mean(&d))
+}
+
 /// The sum over some axes.
 #[derive(Clone, Copy, Debug)]
 pub struct Sum(Reduction);

@@ -1,5 +1,8 @@
 //! Random cases: shapes, attributes, points.
-use chainrule::{Labels, Real, Tensor};
+use chainrule::{
+    Labels, Real, Tensor,
+    op::{LabelTargets, Reduction},
+};
 use proptest::prelude::*;
 
 /// What proptest draws and shrinks; everything else of a case follows from it.
@@ -82,6 +85,36 @@ impl Draw {
         let (classes, rows) = shape.split_last().unwrap();
         let mut points = Points::new(self.seed ^ 0xc1a);
         (0..rows.iter().product()).map(|_| points.below(*classes)).collect()
+    }
+}
+
+/// What a loss from labels was told: class weights, an ignored label, smoothing, and how it is reduced.
+pub type ClassSettings = (Option<Vec<f64>>, Option<usize>, f64, Reduction);
+
+impl Draw {
+    /// At least one row of [`Self::classes`] counts where the mean is taken, so that there is one.
+    pub fn class_settings(&self) -> ClassSettings {
+        let n = *logits(self)[0].last().unwrap();
+        let mut points = Points::new(self.seed ^ 0x5e7);
+        let weights: Vec<f64> = (0..n).map(|_| [0.0, 0.5, 1.0, 2.5][points.below(4)]).collect();
+        let weights = Some(weights).filter(|_| self.flag(0));
+        let ignore = Some(points.below(n)).filter(|_| self.flag(1));
+        let smoothing = [0.0, 0.1, 0.5, 1.0][self.pick(2, 4)];
+        let counts = |&k: &usize| Some(k) != ignore && weights.as_ref().is_none_or(|w| w[k] != 0.0);
+        let reduction = match self.pick(3, 3) {
+            0 => Reduction::None,
+            1 if self.classes().iter().any(counts) => Reduction::Mean,
+            _ => Reduction::Sum,
+        };
+        (weights, ignore, smoothing, reduction)
+    }
+
+    pub fn targets(&self) -> LabelTargets {
+        let n = *logits(self)[0].last().unwrap();
+        let (weights, ignore, smoothing, reduction) = self.class_settings();
+        let labels = Labels::new(self.classes(), n).unwrap();
+        let (weights, ignore) = (weights.map(|w| w.into()), ignore.map(|id| id as u32));
+        LabelTargets { labels, weights, ignore, smoothing, reduction }
     }
 }
 
@@ -263,6 +296,13 @@ pub fn dense(d: &Draw) -> Shapes {
     let lead: &[usize] = [&[][..], &[2], &[2, 2]][d.pick(0, 3)];
     let rows = if d.flag(1) { vec![] } else { vec![d.size(0)] };
     vec![[lead, &rows, &[k]].concat(), vec![n, k], vec![n]]
+}
+/// A tensor, and a weight and a bias of its last one or two axes.
+pub fn normalised(d: &Draw) -> Shapes {
+    let shape = d.axes();
+    let n = if d.flag(1) { 1 } else { shape.len().min(2) };
+    let row = shape[shape.len() - n..].to_vec();
+    vec![shape, row.clone(), row]
 }
 /// Three that differ along the chosen axis.
 pub fn parts(d: &Draw) -> Shapes {
