@@ -78,7 +78,7 @@ kernels! {
     fn nll_grad(n: usize, p: &mut [Self], labels: &[u32], c: Self) = rows::nll_grad;
     /// Softmax into `p`, the loss of each row into `losses` unless that is empty; returns their sum.
     fn cross_entropy(t: Targets<'_>, n: usize, x: &[Self], p: &mut [Self], losses: &mut [Self]) -> f64 = rows::cross_entropy;
-    /// `-weight x[label]` of each row into `losses` unless that is empty; returns their sum.
+    /// The losses of log-probabilities instead of logits.
     fn nll(t: Targets<'_>, n: usize, x: &[Self], losses: &mut [Self]) -> f64 = rows::nll;
     /// Turns the softmax into the cotangent of the logits, for a cotangent `y_bar * c` of each row's loss.
     fn cross_entropy_grad(t: Targets<'_>, n: usize, p: &mut [Self], y_bar: &[Self], c: f64) = rows::cross_entropy_grad;

@@ -121,12 +121,16 @@ loops! {
         total
     }
 
-    /// `-weight x[label]` of each row into `losses` unless that is empty; returns their sum.
+    /// What `cross_entropy` gives, for log-probabilities instead of logits.
     fn nll<F>(t: Targets<'a>, n: usize, x: &'a [F], losses: &'a mut [F]) -> f64 {
         let mut total = 0.0;
         for (row, &label) in t.labels.iter().enumerate() {
-            let own = t.weight(label);
-            let loss = if own == 0.0 { 0.0 } else { -own * x[row * n + label as usize].f64() };
+            let (own, each) = t.shares(label, n);
+            let mut loss = if own == 0.0 { 0.0 } else { -own * x[row * n + label as usize].f64() };
+            if each != 0.0 {
+                let parts = x[row * n..][..n].iter().enumerate().map(|(c, x)| t.weighted(c, -x.f64()));
+                loss += each * parts.sum::<f64>();
+            }
             if let Some(out) = losses.get_mut(row) {
                 *out = F::of(loss);
             }

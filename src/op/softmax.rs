@@ -92,7 +92,8 @@ impl<F: Real> Op<F> for SoftmaxCrossEntropy {
     }
 }
 
-/// The negative log-likelihood of each row's label, given log-probabilities: the op behind [`Nll`](crate::nn::Nll).
+/// The cross-entropy of log-probabilities with the distribution that each row's label stands for: the op behind
+/// [`Nll`](crate::nn::Nll).
 #[derive(Clone, Debug)]
 pub struct Nll(pub LabelTargets);
 impl<F: Real> Op<F> for Nll {

@@ -189,7 +189,6 @@ impl<N: Num> Arr<N> {
         let (weights, ignore, smoothing, reduction) = settings;
         let n = *self.shape.last().unwrap();
         let weight = |class: usize| weights.as_ref().map_or(1.0, |w| w[class]);
-        let smoothing = if logits { smoothing } else { 0.0 };
         let (p, mut losses, mut counted) = (self.softmax(), vec![], 0.0);
         for (row, &label) in labels.iter().enumerate() {
             let log = |class: usize| if logits { p.data[row * n + class].ln() } else { self.data[row * n + class] };
