@@ -8,6 +8,7 @@ mod maps;
 mod reduce;
 mod rows;
 mod starts;
+mod storage;
 mod threads;
 mod vector;
 
@@ -17,6 +18,7 @@ pub use gemm::{Accum, Gemm, Products};
 pub use layer_norm::STATS;
 pub use maps::{MapOp, Maps, Pass, run};
 pub use rows::Targets;
+pub use storage::{Free, Plain, Storage};
 pub use threads::with_threads;
 pub use vector::{AdamStep, GradientMap, SgdStep};
 
