@@ -7,7 +7,7 @@ mod random;
 mod reduce;
 mod shape;
 mod softmax;
-mod targets;
+pub mod targets;
 
 pub use crate::kernel::MapOp;
 pub(crate) use elementwise::fused_vjp;
@@ -20,7 +20,7 @@ pub use reduce::{Keep, Max, Sum};
 pub use shape::{BroadcastTo, Permute, Reshape};
 pub(crate) use shape::{same_shape, squeezed, unsqueezed};
 pub use softmax::{LogSoftmax, Nll, Softmax, SoftmaxCrossEntropy};
-pub use targets::{LabelTargets, Reduction};
+pub use targets::LabelTargets;
 
 use crate::error::{Error, ErrorKind};
 use std::panic::Location;

@@ -1,6 +1,6 @@
 //! The obvious loops: arrays of any number, without a thought of speed.
 use crate::{case::ClassSettings, dual::Num};
-use chainrule::op::Reduction;
+use chainrule::nn::Reduction;
 
 #[derive(Clone, Debug)]
 pub struct Arr<N> {

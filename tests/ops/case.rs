@@ -1,8 +1,5 @@
 //! Random cases: shapes, attributes, points.
-use chainrule::{
-    Labels, Real, Tensor,
-    op::{LabelTargets, Reduction},
-};
+use chainrule::{Labels, Real, Tensor, nn::Reduction, op::LabelTargets};
 use proptest::prelude::*;
 
 /// What proptest draws and shrinks; everything else of a case follows from it.

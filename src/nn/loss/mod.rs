@@ -3,7 +3,7 @@ mod classes;
 mod distance;
 mod probability;
 
-pub use crate::op::Reduction;
+pub use crate::op::targets::Reduction;
 pub use classes::{CrossEntropy, Nll};
 pub use distance::{Huber, L1, Mse, SmoothL1};
 pub use probability::{BceWithLogits, KlDiv};
