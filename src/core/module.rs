@@ -46,7 +46,7 @@ pub trait Module<F: Real = f32> {
     ///
     /// ```
     /// use chainrule::prelude::*;
-    /// let net = (Dense::new(3, 2, &mut Rng::seed(1)), Relu);
+    /// let net = (Dense::<f32>::new(3, 2, &mut Rng::seed(1)), Relu);
     /// assert_eq!(*net.param("0.weight")?.value.shape(), [2, 3]);
     /// let e = net.param("0.wieght").unwrap_err();
     /// assert_eq!(e.to_string(), "param: there is no parameter \"0.wieght\"; near it: \"0.weight\"");

@@ -11,7 +11,7 @@ use std::fmt;
 ///
 /// ```
 /// use chainrule::prelude::*;
-/// let mut net = (Dense::new(3, 4, &mut Rng::seed(1)), Relu, Dense::new(4, 2, &mut Rng::seed(2)).without_bias());
+/// let mut net = (Dense::<f32>::new(3, 4, &mut Rng::seed(1)), Relu, Dense::new(4, 2, &mut Rng::seed(2)).without_bias());
 /// net.freeze("0.bias")?;
 /// assert_eq!(net.summary().to_string(), "\
 /// path      layer  role     shape   count  bytes

@@ -15,7 +15,7 @@ use std::panic::Location;
 /// ```
 /// use chainrule::prelude::*;
 /// let mut rng = Rng::seed(1);
-/// let table = Embedding::new(100, 16, &mut rng);
+/// let table = Embedding::<f32>::new(100, 16, &mut rng);
 /// let ids = Labels::new([7, 0, 7, 99, 1, 2], 100)?;
 /// assert_eq!(*table.forward(Eager::HERE, &ids).shape(), [6, 16]);
 /// let mut tape = Tape::new();
