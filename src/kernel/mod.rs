@@ -10,6 +10,7 @@ mod rows;
 mod starts;
 mod storage;
 mod threads;
+mod transpose;
 mod vector;
 
 use crate::real::Base;
@@ -29,7 +30,7 @@ pub type Axes = [usize; MAX_AXES];
 
 macro_rules! kernels { ($( $(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)? = $kernel:expr; )*) => {
     /// The concrete kernels of an element type.
-    pub trait Kernels: Maps + Products {
+    pub trait Kernels: Maps + Products + transpose::Tile {
         $( $(#[$doc])* fn $name($($arg: $ty),*) $(-> $ret)?; )*
     }
     macro_rules! instantiate { ($f:ident) => {
@@ -66,6 +67,8 @@ kernels! {
     fn gather(n: usize, inner: usize, x: &[Self], ids: &[u32], out: &mut [Self]) = blocks::gather;
     /// The transpose of `gather`: adds, in the order of `ids`.
     fn scatter_add(n: usize, inner: usize, x: &[Self], ids: &[u32], out: &mut [Self]) = blocks::scatter_add;
+    /// `out` of `[columns, rows]` from `x` of `[rows, columns]`.
+    fn transpose(rows: usize, columns: usize, x: &[Self], out: &mut [Self]) = transpose::transpose;
     /// The sum over the axes of step 0.
     fn sum_axes(sizes: &[usize], steps: &[usize], x: &[Self], out: &mut [Self]) = reduce::sum;
     /// The largest over the axes of step 0; a NaN wins.
