@@ -208,6 +208,36 @@ fn the_rest_of_the_vocabulary_allocates_nothing_of_ours() {
     assert_eq!(seen, 0);
 }
 
+struct Words {
+    table: Embedding,
+    norm: LayerNorm,
+    hidden: Residual<Dense>,
+}
+module!(Words { table, norm, hidden });
+
+/// A padded table used twice, a normalised residual layer, a loss with every setting, a moving average.
+fn layers_and_losses_allocate_nothing_of_ours() {
+    with_threads(1, || {
+        let rng = &mut Rng::seed(1);
+        let table = Embedding::new(6, 4, rng).padding(0).expect("a row");
+        let mut net = Words { table, norm: LayerNorm::new([4]), hidden: Residual::new(Dense::new(4, 4, rng)) };
+        let (mut opt, mut ema, mut tape) = (Adam::new(0.01), Ema::new(0.9).expect("a decay"), Tape::new());
+        let (ids, next) = (Labels::new([1, 0, 3, 3], 6).expect("below"), Labels::new([0, 3, 3, 5], 6).expect("below"));
+        let loss = CrossEntropy::new().ignore(0).smoothing(0.1).expect("a share").weights(&[1.5; 6]).expect("weights");
+        let mut one = || {
+            let h = net.hidden.forward(&net.norm.forward(&net.table.forward(tape.begin(), &ids)));
+            let g = loss.forward(&net.table.scores(&h), &next).backward(&net).expect("gradients");
+            opt.step(&mut net, &g).expect("a step");
+            ema.update(&net).expect("finite");
+        };
+        for _ in 0..5 {
+            one();
+        }
+        assert_eq!(fewest(10, &mut one), 0);
+    })
+    .expect("a thread");
+}
+
 /// Live bytes after steps 10 and 1,000.
 fn growth(mut one: impl FnMut()) -> i64 {
     for _ in 0..10 {
@@ -297,13 +327,14 @@ fn refusals_allocate_no_storage() {
 #[test]
 fn one_after_the_other() {
     // Threads of a pool free their storage at their leisure, so what uses pools comes last.
-    let parts: [(&str, fn()); 7] = [
+    let parts: [(&str, fn()); 8] = [
         ("live bytes", live_bytes_stay),
         ("dropped elsewhere", gradients_dropped_on_another_thread_do_not_pile_up),
         ("a million nodes", a_million_nodes_on_a_small_stack),
         ("refusals", refusals_allocate_no_storage),
         ("the vocabulary", the_rest_of_the_vocabulary_allocates_nothing_of_ours),
         ("two modules", two_modules_in_turn_allocate_nothing_of_ours),
+        ("layers and losses", layers_and_losses_allocate_nothing_of_ours),
         ("a warm step", a_warm_step_allocates_nothing_of_ours),
     ];
     for (name, part) in parts {

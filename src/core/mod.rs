@@ -1,4 +1,5 @@
 //! Recording, differentiating, parameters and modules.
+mod access;
 mod backward;
 mod eager;
 mod grads;
@@ -16,6 +17,7 @@ mod place;
 mod record;
 mod recorder;
 mod replay;
+mod summary;
 mod table;
 mod tape;
 mod var;
@@ -32,6 +34,7 @@ pub use parallel::data_parallel;
 pub use param::{Param, ParamId, Role};
 pub use path::Path;
 pub use place::{Eager, Place};
+pub use summary::{Summary, SummaryRow};
 pub use tape::{Recording, Tape};
 pub use var::Var;
 pub use vjp::Vjp;

@@ -21,6 +21,7 @@ pub use gemm::{Accum, Gemm, Products};
 pub use layer_norm::STATS;
 pub use maps::{MapOp, Maps, Pass, run};
 pub use picks::Picks;
+pub use rows::Targets;
 pub use storage::{Free, Plain, Storage};
 pub use threads::with_threads;
 pub use vector::{AdamStep, GradientMap, SgdStep};
@@ -51,6 +52,8 @@ kernels! {
     fn add_into(out: &mut [Self], x: &[Self]) = vector::add_into;
     /// `out += c * x`.
     fn axpy(c: Self, x: &[Self], out: &mut [Self]) = vector::axpy;
+    /// `out += c * (x - out)`.
+    fn lerp_into(c: Self, x: &[Self], out: &mut [Self]) = vector::lerp_into;
     /// `out *= c`.
     fn scale_by(c: Self, out: &mut [Self]) = vector::scale_by;
     /// `out = c` everywhere.
@@ -103,6 +106,12 @@ kernels! {
     fn softmax_nll(n: usize, x: &[Self], labels: &[u32], out: &mut [Self]) -> f64 = rows::softmax_nll;
     /// `p = (p - one_hot(labels)) * c`.
     fn nll_grad(n: usize, p: &mut [Self], labels: &[u32], c: Self) = rows::nll_grad;
+    /// Softmax into `p`, the loss of each row into `losses` unless that is empty; returns their sum.
+    fn cross_entropy(t: Targets<'_>, n: usize, x: &[Self], p: &mut [Self], losses: &mut [Self]) -> f64 = rows::cross_entropy;
+    /// The losses of log-probabilities instead of logits.
+    fn nll(t: Targets<'_>, n: usize, x: &[Self], losses: &mut [Self]) -> f64 = rows::nll;
+    /// Turns the softmax into the cotangent of the logits, for a cotangent `y_bar * c` of each row's loss.
+    fn cross_entropy_grad(t: Targets<'_>, n: usize, p: &mut [Self], y_bar: &[Self], c: f64) = rows::cross_entropy_grad;
     /// Rows as long as `weight`, normalised; keeps [`STATS`] numbers for each.
     fn layer_norm(eps: f64, x: &[Self], weight: &[Self], bias: &[Self], out: &mut [Self], stats: &mut [Self]) = layer_norm::forward;
     /// The cotangent of its output becomes that of its input.
