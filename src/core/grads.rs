@@ -135,8 +135,43 @@ impl<F: Real> Grads<F> {
     }
 
     pub(crate) fn trained(&self) -> impl Iterator<Item = (&str, &Tensor<F>)> + Clone {
-        let all = self.table.entries().iter().zip(&self.slots).filter(|(e, _)| e.role == Role::Trained);
-        all.filter_map(|(e, g)| Some((&*e.path, g.as_ref()?)))
+        self.trained_slots().map(|(_, path, g)| (path, g))
+    }
+
+    /// With the place of each in the table.
+    pub(crate) fn trained_slots(&self) -> impl Iterator<Item = (usize, &str, &Tensor<F>)> + Clone {
+        let all = self.table.entries().iter().zip(&self.slots).enumerate();
+        all.filter(|(_, (e, _))| e.role == Role::Trained).filter_map(|(i, (e, g))| Some((i, &*e.path, g.as_ref()?)))
+    }
+
+    pub(crate) fn trained_slot(&self, slot: usize) -> Option<&Tensor<F>> {
+        self.slots[slot].as_ref().filter(|_| self.table.entries()[slot].role == Role::Trained)
+    }
+
+    pub(crate) fn table(&self) -> &Arc<Table> {
+        &self.table
+    }
+
+    /// Whether every entry was found to be finite before.
+    pub(crate) fn known_finite(&self) -> bool {
+        self.finite
+    }
+
+    /// Makes every entry that is NaN or infinite 0, except in the slots that `skip` names; how many there were.
+    pub(crate) fn zero_non_finite(&mut self, skip: impl Fn(usize) -> bool) -> usize {
+        let (mut count, table) = (0, self.table.clone());
+        for (slot, g) in self.slots.iter_mut().enumerate() {
+            let Some(g) = g.as_mut().filter(|_| table.entries()[slot].role == Role::Trained && !skip(slot)) else {
+                continue;
+            };
+            if !F::all_finite(g.data()) {
+                for x in g.data_mut().iter_mut().filter(|x| !x.is_finite()) {
+                    *x = F::zero();
+                    count += 1;
+                }
+            }
+        }
+        count
     }
 
     /// Path and gradient of every trained parameter on the way to the loss, in the module's order.
@@ -292,11 +327,11 @@ impl<F: Real> Grads<F> {
         Error::new(ErrorKind::NonFinite, message)
     }
 
-    /// What a step needs before it may change anything: the module's own paths and shapes, a gradient for each trained
-    /// parameter.
-    pub(crate) fn check(&self, net: &dyn Module<F>) -> Result<(), Error> {
+    /// What a step needs before it may change anything: the module's own paths and shapes. Whether a trained parameter has
+    /// no gradient is the answer: [`check_missing`](Self::check_missing) makes an error of it.
+    pub(crate) fn check(&self, net: &dyn Module<F>) -> Result<bool, Error> {
         let entries = self.table.entries();
-        let (mut i, mut missing, mut mismatch) = (0, String::new(), None);
+        let (mut i, mut missing, mut mismatch) = (0, false, None);
         net.visit_at(&Path::ROOT, &mut |path, p| {
             match entries.get(i) {
                 Some(e) if path.is(&e.path) && e.role != p.role() => {
@@ -308,9 +343,7 @@ impl<F: Real> Grads<F> {
                         let (g, p) = (g.shape(), p.value.shape());
                         mismatch.get_or_insert_with(|| format!("\"{path}\" has shape {p}, its gradient {g}"));
                     }
-                    None if p.role() == Role::Trained => {
-                        missing += &format!("{}\"{path}\"", if missing.is_empty() { "" } else { ", " });
-                    }
+                    None => missing |= p.role() == Role::Trained,
                     _ => {}
                 },
                 _ => _ = mismatch.get_or_insert_with(|| format!("these gradients have no place for \"{path}\"")),
@@ -320,24 +353,37 @@ impl<F: Real> Grads<F> {
         if i < entries.len() {
             mismatch.get_or_insert_with(|| format!("the module has no parameter \"{}\"", entries[i].path));
         }
-        if let Some(what) = mismatch {
-            return Err(Error::new(ErrorKind::Mismatch, format!("step: {what}")));
+        match mismatch {
+            Some(what) => Err(Error::new(ErrorKind::Mismatch, format!("step: {what}"))),
+            None => Ok(missing),
         }
-        if !missing.is_empty() {
-            let message =
-                format!("step: no gradient for {missing}: not on the path from the loss; freeze it if that is meant");
-            return Err(Error::new(ErrorKind::NoGradient, message));
-        }
-        Ok(())
     }
 
-    /// Runs `write` on each trained parameter with its path and gradient, and commits running statistics; after `check`.
-    pub(crate) fn apply(&self, net: &mut dyn Module<F>, mut write: impl FnMut(&Path<'_>, &mut Tensor<F>, &Tensor<F>)) {
-        let mut slots = self.slots.iter();
+    /// An error that names every trained parameter without a gradient, except in the slots that `skip` names.
+    pub(crate) fn check_missing(&self, skip: impl Fn(usize) -> bool) -> Result<(), Error> {
+        let all = self.table.entries().iter().zip(&self.slots).enumerate();
+        let missing = all.filter(|(i, (e, g))| e.role == Role::Trained && g.is_none() && !skip(*i));
+        let paths: Vec<_> = missing.map(|(_, (e, _))| format!("\"{}\"", e.path)).collect();
+        if paths.is_empty() {
+            return Ok(());
+        }
+        let paths = paths.join(", ");
+        let message =
+            format!("step: no gradient for {paths}: not on the path from the loss; freeze it if that is meant");
+        Err(Error::new(ErrorKind::NoGradient, message))
+    }
+
+    /// Runs `write` on each trained parameter with its slot, path and gradient, and commits running statistics; after `check`.
+    pub(crate) fn apply(
+        &self,
+        net: &mut dyn Module<F>,
+        mut write: impl FnMut(usize, &Path<'_>, &mut Tensor<F>, &Tensor<F>),
+    ) {
+        let mut slots = self.slots.iter().enumerate();
         net.visit_mut_at(&Path::ROOT, &mut |path, p| {
-            let slot = slots.next().and_then(Option::as_ref);
+            let Some((i, slot)) = slots.next() else { return };
             match (p.role(), slot) {
-                (Role::Trained, Some(g)) => write(path, &mut p.value, g),
+                (Role::Trained, Some(g)) => write(i, path, &mut p.value, g),
                 (Role::Buffer, Some(v)) => p.value = v.clone(),
                 _ => {}
             }

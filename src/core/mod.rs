@@ -32,6 +32,7 @@ pub use parallel::data_parallel;
 pub use param::{Param, ParamId, Role};
 pub use path::Path;
 pub use place::{Eager, Place};
+pub(crate) use table::Table;
 pub use tape::{Recording, Tape};
 pub use var::Var;
 pub use vjp::Vjp;
