@@ -8,6 +8,7 @@ mod reduce;
 mod rows;
 mod rules;
 mod starts;
+mod storage;
 mod threads;
 mod update;
 mod vector;
@@ -17,6 +18,7 @@ pub use blocks::Blocks;
 pub use gemm::{Accum, Gemm, Products};
 pub use maps::{MapOp, Maps, Pass, run};
 pub use rules::{Adagrad, Descent, Lion, Moments, Momentum, RmsProp};
+pub use storage::{Free, Plain, Storage};
 pub use threads::with_threads;
 pub use update::{GradientMap, Step};
 

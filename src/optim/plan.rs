@@ -1,6 +1,6 @@
 use super::report::{StepReport, Updates};
 use crate::{
-    core::{Grads, Module, Path},
+    core::{Grads, Module, Path, non_finite},
     error::{Error, ErrorKind},
     kernel::GradientMap,
     tensor::{Real, Tensor, largest, norm_limited},
@@ -116,10 +116,7 @@ impl<'a, F: Real> Plan<'a, F> {
 
     fn non_finite(&self, who: &str, i: usize) -> Error {
         let (_, path, g) = self.written().nth(i).expect("an index of the same walk");
-        let bad = g.data().iter().position(|x| !x.is_finite()).unwrap_or(0);
-        let (size, x) = (g.shape().size(), g.data()[bad]);
-        let message = format!("{who}: the gradient of \"{path}\" is not finite: entry {bad} of {size} is {x}");
-        Error::new(ErrorKind::NonFinite, message)
+        non_finite(who, path, g)
     }
 
     /// The joint norm of the gradients as the links so far leave them, without those of frozen groups.
