@@ -24,12 +24,13 @@ mod lion;
 mod plan;
 mod report;
 mod rms_prop;
+pub mod schedule;
 mod sgd;
 mod variants;
 
 pub use adagrad::Adagrad;
 pub use adam::{Adam, AdamW};
-pub use clip::{Agc, ClipGlobalNorm, ClipNorm, ClipValue, NonFinite};
+pub use clip::{Agc, AutoClip, ClipGlobalNorm, ClipNorm, ClipValue, NonFinite, ZClip};
 pub use groups::Groups;
 pub use link::{Link, Optimizer};
 pub use lion::Lion;
