@@ -132,6 +132,18 @@ fn checks<F: Real>() -> Vec<Check<F>> {
             x[0].reshape([1, 2, 2]).softmax_cross_entropy(&labels(&[0, 1]))
         }),
         ("softmax_cross_entropy", "no rows", one(&[]), |x| x[0].reshape([0, 2]).softmax_cross_entropy(&labels(&[]))),
+        ("CrossEntropy", "all labels ignored", one(&[1.0, 2.0]), |x| {
+            CrossEntropy::new().ignore(1).forward(&x[0].reshape([1, 2]), &labels(&[1]))
+        }),
+        ("CrossEntropy", "class of weight 0, p = 0", one(&[0.0, -INFINITY]), |x| {
+            let loss = CrossEntropy::new().weights(&[1.0, 0.0]).unwrap().smoothing(0.5).unwrap();
+            loss.forward(&x[0].reshape([1, 2]), &labels(&[0]))
+        }),
+        ("BceWithLogits", "x = inf, t = 1", two(INFINITY, 1.0), |x| BceWithLogits::new().forward(&x[0], &x[1])),
+        ("KlDiv", "x = -1, t = 0", two(-1.0, 0.0), |x| KlDiv::new().forward(&x[0], &x[1])),
+        ("KlDiv", "x = -inf, t = 0", two(-INFINITY, 0.0), |x| KlDiv::new().forward(&x[0], &x[1])),
+        ("L1", "x = t = 1", two(1.0, 1.0), |x| L1::new().forward(&x[0], &x[1])),
+        ("Huber(1)", "x = 1, t = 0", two(1.0, 0.0), |x| Huber::new(1.0).unwrap().forward(&x[0], &x[1])),
         ("detach", "3", one(&[3.0]), |x| x[0].detach()),
         ("dropout(0.5)", "1, in training", one(&[1.0; 64]), |x| x[0].dropout(0.5)),
         ("dropout(0.5)", "3, in evaluation", one(&[3.0]), |x| x[0].dropout(0.5)),

@@ -1,7 +1,15 @@
 //! What a training step allocates, and what stays behind. The counts are of the whole process, so this is one test.
 #![allow(unsafe_code, reason = "a counting allocator is unsafe to write")]
 #![allow(clippy::print_stdout, reason = "the packing of the gemm crate is counted apart, for the reader")]
-use chainrule::{core::Recorded, prelude::*, with_threads};
+use chainrule::{
+    core::Recorded,
+    optim::{
+        Agc, AutoClip, NonFinite, ReportUpdates, ZClip,
+        schedule::{Cosine, Schedule, Scheduled},
+    },
+    prelude::*,
+    with_threads,
+};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     hint::black_box,
@@ -124,6 +132,14 @@ fn step<F: Real>(sizes: &[usize], batch: usize, mut opt: impl Optimizer<F>, obse
     (seen, count, packing)
 }
 
+/// Every kind of link, with a schedule.
+fn everything() -> impl Optimizer {
+    let groups = Groups::new().no_decay("*.bias").rate_factor("layers.0", 0.5).freeze("layers.1.bias");
+    let clips = (Agc::default().skip("layers.0"), ClipNorm::new(1.0), AutoClip::default().window(4), ZClip::default());
+    let opt = Scheduled::new(AdamW::new(0.01).amsgrad(), Cosine::new(0.01, 100).warm_up(5));
+    (groups, ReportUpdates, clips.0, clips.1, clips.2, clips.3, ClipValue::new(0.1), opt)
+}
+
 fn a_warm_step_allocates_nothing_of_ours() {
     for threads in [1, 2] {
         let per_product = if threads == 1 { 2 } else { 5 };
@@ -143,6 +159,8 @@ fn a_warm_step_allocates_nothing_of_ours() {
                     ("Adam, observed", step::<f32>(sizes, batch, Adam::new(0.01), true)),
                     ("norm, value, Sgd", step::<f32>(sizes, batch, (a, b, Sgd::new(0.01)), false)),
                     ("value, norm, Adam", step::<f64>(sizes, batch, (d, c, Adam::new(0.01)), true)),
+                    ("everything", step::<f32>(sizes, batch, everything(), true)),
+                    ("RMSProp, zeroed", step::<f64>(sizes, batch, (b.non_finite(NonFinite::Zero), RmsProp::new(0.01).centered().momentum(0.5)), false)),
                 ] {
                     println!("{threads} threads, {sizes:?} x {batch}, {name}: {seen} allocations; {count} products: {packing}");
                     assert!(seen <= packing, "{sizes:?} {name}: {seen} allocations, {packing} in the products");
@@ -206,6 +224,36 @@ fn the_rest_of_the_vocabulary_allocates_nothing_of_ours() {
     }
     let seen = fewest(10, &mut one);
     assert_eq!(seen, 0);
+}
+
+struct Words {
+    table: Embedding,
+    norm: LayerNorm,
+    hidden: Residual<Dense>,
+}
+module!(Words { table, norm, hidden });
+
+/// A padded table used twice, a normalised residual layer, a loss with every setting, a moving average.
+fn layers_and_losses_allocate_nothing_of_ours() {
+    with_threads(1, || {
+        let rng = &mut Rng::seed(1);
+        let table = Embedding::new(6, 4, rng).padding(0).expect("a row");
+        let mut net = Words { table, norm: LayerNorm::new([4]), hidden: Residual::new(Dense::new(4, 4, rng)) };
+        let (mut opt, mut ema, mut tape) = (Adam::new(0.01), Ema::new(0.9).expect("a decay"), Tape::new());
+        let (ids, next) = (Labels::new([1, 0, 3, 3], 6).expect("below"), Labels::new([0, 3, 3, 5], 6).expect("below"));
+        let loss = CrossEntropy::new().ignore(0).smoothing(0.1).expect("a share").weights(&[1.5; 6]).expect("weights");
+        let mut one = || {
+            let h = net.hidden.forward(&net.norm.forward(&net.table.forward(tape.begin(), &ids)));
+            let g = loss.forward(&net.table.scores(&h), &next).backward(&net).expect("gradients");
+            opt.step(&mut net, &g).expect("a step");
+            ema.update(&net).expect("finite");
+        };
+        for _ in 0..5 {
+            one();
+        }
+        assert_eq!(fewest(10, &mut one), 0);
+    })
+    .expect("a thread");
 }
 
 /// Live bytes after steps 10 and 1,000.
@@ -297,13 +345,14 @@ fn refusals_allocate_no_storage() {
 #[test]
 fn one_after_the_other() {
     // Threads of a pool free their storage at their leisure, so what uses pools comes last.
-    let parts: [(&str, fn()); 7] = [
+    let parts: [(&str, fn()); 8] = [
         ("live bytes", live_bytes_stay),
         ("dropped elsewhere", gradients_dropped_on_another_thread_do_not_pile_up),
         ("a million nodes", a_million_nodes_on_a_small_stack),
         ("refusals", refusals_allocate_no_storage),
         ("the vocabulary", the_rest_of_the_vocabulary_allocates_nothing_of_ours),
         ("two modules", two_modules_in_turn_allocate_nothing_of_ours),
+        ("layers and losses", layers_and_losses_allocate_nothing_of_ours),
         ("a warm step", a_warm_step_allocates_nothing_of_ours),
     ];
     for (name, part) in parts {

@@ -17,7 +17,7 @@ use case::*;
 use chainrule::{
     Labels, Shape,
     core::{Place, TensorLike},
-    op::{Dropout, IndexAdd},
+    op::{self, Dropout, IndexAdd},
     prelude::{Tensor, Var},
 };
 use dual::Num;
@@ -270,6 +270,11 @@ rows! {
           let right = d.classes().into_iter().enumerate().map(|(row, class)| -p.data[row * n + class].ln());
           let right: Vec<N> = right.collect();
           Arr { shape: vec![right.len()], data: right }.mean(&[0], false) };
+    cross_entropy: logits, [REAL], 1e-12;
+        |d, [x]| T::apply(op::SoftmaxCrossEntropy(d.targets()), &[x]),
+        x.label_losses(&d.classes(), d.class_settings(), true);
+    nll: logits, [REAL], 1e-12;
+        |d, [x]| T::apply(op::Nll(d.targets()), &[x]), x.label_losses(&d.classes(), d.class_settings(), false);
     mse: twice, [REAL], 1e-12; |d, [a, b]| a.mse(b), a.zip(b, |a, b| (a - b) * (a - b)).mean(&a.all(), false);
     layer_norm: normalised, [REAL], 1e-11;
         |d, [x, w, b]| x.layer_norm(w, b, EPSILONS[d.pick(3, 2)]), x.layer_norm(w, b, EPSILONS[d.pick(3, 2)]);

@@ -210,7 +210,7 @@ pub trait TensorLike:
     /// If the number of rows or classes differs from the labels'.
     #[track_caller]
     fn softmax_cross_entropy(&self, labels: &Labels) -> Self {
-        Self::apply(SoftmaxCrossEntropy { labels: labels.clone() }, &[self])
+        Self::apply(SoftmaxCrossEntropy(LabelTargets::new(labels.clone())), &[self])
     }
     /// The mean of `(x - target)^2`.
     ///

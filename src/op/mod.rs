@@ -11,6 +11,7 @@ mod reduce;
 mod shape;
 mod softmax;
 mod statistics;
+pub mod targets;
 
 pub use crate::kernel::MapOp;
 pub use arrange::{Flip, Pad, Stack};
@@ -27,8 +28,9 @@ pub use reduce::{Keep, Max, Min, Sum};
 pub(crate) use reduce::{Reduction, axis_set, extreme_at};
 pub use shape::{BroadcastTo, Permute, Reshape};
 pub(crate) use shape::{same_shape, squeezed, unsqueezed};
-pub use softmax::{LogSoftmax, Softmax, SoftmaxCrossEntropy};
+pub use softmax::{LogSoftmax, Nll, Softmax, SoftmaxCrossEntropy};
 pub use statistics::{Deviation, LogSumExp, Norm, Variance};
+pub use targets::LabelTargets;
 
 use crate::error::{Error, ErrorKind};
 use std::panic::Location;

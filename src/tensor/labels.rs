@@ -2,8 +2,11 @@ use super::{
     Shape,
     pool::{give_ids, take_ids},
 };
-use crate::error::{Error, ErrorKind};
-use std::{panic::Location, sync::Arc};
+use crate::{
+    error::{Error, ErrorKind},
+    kernel::Storage,
+};
+use std::panic::Location;
 
 /// Class numbers, checked once when they are made; sharing them is free. They lie along one axis, or in a shape given by
 /// [`Labels::reshape`].
@@ -25,7 +28,7 @@ pub struct Labels {
 
 /// Shared storage that is recycled; `None` only while dropping.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Ids(Option<Arc<Vec<u32>>>);
+struct Ids(Option<Storage<u32>>);
 
 impl Drop for Ids {
     fn drop(&mut self) {
@@ -53,7 +56,7 @@ impl Labels {
         };
         let ids: Vec<u32> = ids.into_iter().enumerate().map(narrow).collect();
         match bad {
-            None => Ok(Self { shape: [ids.len()].into(), ids: Ids(Some(Arc::new(ids))), classes }),
+            None => Ok(Self::build([ids.len()].into(), classes, |own| own.copy_from_slice(&ids))),
             Some((at, id)) => {
                 let range = if classes == 0 { String::new() } else { format!(" (0 to {})", classes - 1) };
                 Err(Error::new(
@@ -66,15 +69,14 @@ impl Labels {
 
     /// Takes a recycled buffer and lets `write` fill it with numbers below `classes`.
     pub(crate) fn build(shape: Shape, classes: usize, write: impl FnOnce(&mut [u32])) -> Self {
-        let mut ids = take_ids(shape.size());
-        write(Arc::get_mut(&mut ids).expect("a pooled buffer has one owner"));
-        Self { ids: Ids(Some(ids)), classes, shape }
+        let size = shape.size();
+        Self { ids: Ids(Some(take_ids(size).filled(size, write))), classes, shape }
     }
 
     /// The class numbers, row after row.
     #[inline]
     pub fn ids(&self) -> &[u32] {
-        self.ids.0.as_deref().map_or(&[], Vec::as_slice)
+        self.ids.0.as_deref().unwrap_or(&[])
     }
 
     /// How many classes there are.

@@ -1,5 +1,6 @@
 //! The obvious loops: arrays of any number, without a thought of speed.
-use crate::dual::Num;
+use crate::{case::ClassSettings, dual::Num};
+use chainrule::nn::Reduction;
 
 #[derive(Clone, Debug)]
 pub struct Arr<N> {
@@ -193,5 +194,31 @@ impl<N: Num> Arr<N> {
         let d = self.zip(&self.mean(&axes, true), |x, mean| x - mean);
         let std = d.map(|d| d * d).mean(&axes, true).map(|v| (v + N::c(eps)).sqrt());
         d.zip(&std, |d, std| d / std).zip(w, |x, w| x * w).zip(b, |x, b| x + b)
+    }
+
+    /// The losses of rows from labels, of logits or of log-probabilities, as the formula says it.
+    pub fn label_losses(&self, labels: &[usize], settings: ClassSettings, logits: bool) -> Self {
+        let (weights, ignore, smoothing, reduction) = settings;
+        let n = *self.shape.last().unwrap();
+        let weight = |class: usize| weights.as_ref().map_or(1.0, |w| w[class]);
+        let (p, mut losses, mut counted) = (self.softmax(), vec![], 0.0);
+        for (row, &label) in labels.iter().enumerate() {
+            let log = |class: usize| if logits { p.data[row * n + class].ln() } else { self.data[row * n + class] };
+            let mut loss = N::c(0.0);
+            if Some(label) != ignore {
+                counted += weight(label);
+                loss = N::c(-(1.0 - smoothing) * weight(label)) * log(label);
+                for class in 0..n {
+                    loss = loss - N::c(smoothing / n as f64 * weight(class)) * log(class);
+                }
+            }
+            losses.push(loss);
+        }
+        let sum = losses.iter().fold(N::c(0.0), |sum, loss| sum + *loss);
+        match reduction {
+            Reduction::None => Self { shape: self.shape[..self.shape.len() - 1].to_vec(), data: losses },
+            Reduction::Sum => Self { shape: vec![], data: vec![sum] },
+            Reduction::Mean => Self { shape: vec![], data: vec![sum / N::c(counted)] },
+        }
     }
 }

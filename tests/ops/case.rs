@@ -1,5 +1,5 @@
 //! Random cases: shapes, attributes, points.
-use chainrule::{Labels, Real, Tensor};
+use chainrule::{Labels, Real, Tensor, nn::Reduction, op::LabelTargets};
 use proptest::prelude::*;
 
 /// What proptest draws and shrinks; everything else of a case follows from it.
@@ -91,6 +91,36 @@ impl Draw {
         let (classes, rows) = shape.split_last().unwrap();
         let mut points = Points::new(self.seed ^ 0xc1a);
         (0..rows.iter().product()).map(|_| points.below(*classes)).collect()
+    }
+}
+
+/// What a loss from labels was told: class weights, an ignored label, smoothing, and how it is reduced.
+pub type ClassSettings = (Option<Vec<f64>>, Option<usize>, f64, Reduction);
+
+impl Draw {
+    /// At least one row of [`Self::classes`] counts where the mean is taken, so that there is one.
+    pub fn class_settings(&self) -> ClassSettings {
+        let n = *logits(self)[0].last().unwrap();
+        let mut points = Points::new(self.seed ^ 0x5e7);
+        let weights: Vec<f64> = (0..n).map(|_| [0.0, 0.5, 1.0, 2.5][points.below(4)]).collect();
+        let weights = Some(weights).filter(|_| self.flag(0));
+        let ignore = Some(points.below(n)).filter(|_| self.flag(1));
+        let smoothing = [0.0, 0.1, 0.5, 1.0][self.pick(2, 4)];
+        let counts = |&k: &usize| Some(k) != ignore && weights.as_ref().is_none_or(|w| w[k] != 0.0);
+        let reduction = match self.pick(3, 3) {
+            0 => Reduction::None,
+            1 if self.classes().iter().any(counts) => Reduction::Mean,
+            _ => Reduction::Sum,
+        };
+        (weights, ignore, smoothing, reduction)
+    }
+
+    pub fn targets(&self) -> LabelTargets {
+        let n = *logits(self)[0].last().unwrap();
+        let (weights, ignore, smoothing, reduction) = self.class_settings();
+        let labels = Labels::new(self.classes(), n).unwrap();
+        let (weights, ignore) = (weights.map(|w| w.into()), ignore.map(|id| id as u32));
+        LabelTargets { labels, weights, ignore, smoothing, reduction }
     }
 }
 
