@@ -1,5 +1,6 @@
 //! Recording, differentiating, parameters and modules.
 mod backward;
+mod checkpoint;
 mod eager;
 mod grads;
 mod higher;
@@ -20,6 +21,7 @@ mod table;
 mod tape;
 mod var;
 mod vjp;
+mod wrt;
 
 pub(crate) use grads::check_limit;
 pub use grads::{Clipped, ClippedValues, Grads, Key};

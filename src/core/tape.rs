@@ -9,7 +9,7 @@ use crate::{
     rng::{Rng, mix},
     tensor::{Real, Tensor},
 };
-use std::{borrow::Cow, cell::RefCell, fmt, panic::Location};
+use std::{borrow::Cow, cell::RefCell, fmt, ops::Range, panic::Location};
 
 /// Where a program is recorded: one for each thread that trains, kept from step to step so that its storage is reused.
 ///
@@ -144,23 +144,38 @@ impl<F: Real> Recording<F> {
     }
 
     /// Calls `f` for every node from the first, with op, line, value and inputs. (Paths are known to a
-    /// [`Recorded`](crate::core::Recorded) event.)
+    /// [`Recorded`](crate::core::Recorded) event.) Values inside a [checkpoint](TensorLike::checkpoint) are computed
+    /// again for it, block by block; once `backward` has ended the recording, they are gone like those of parameters.
     pub fn each_node(&self, f: impl FnMut(RecordedNode<'_, F>)) {
         self.walk(None, f);
     }
 
     pub(super) fn walk(&self, table: Option<&Table>, mut f: impl FnMut(RecordedNode<'_, F>)) {
+        let mut at = 0;
+        for which in self.record.borrow().outer_checkpoints() {
+            let (start, end) = self.record.borrow().checkpoints[which].range();
+            self.walk_range(table, at..start, &mut f);
+            let shown = self.show_checkpoint(which);
+            self.walk_range(table, start..end, &mut f);
+            if shown {
+                self.record.borrow_mut().hide_checkpoint(which);
+            }
+            at = end;
+        }
+        self.walk_range(table, at..self.len(), &mut f);
+    }
+
+    fn walk_range(&self, table: Option<&Table>, range: Range<usize>, f: &mut impl FnMut(RecordedNode<'_, F>)) {
         let r = self.record.borrow();
-        for (index, node) in r.nodes.iter().enumerate() {
-            let owner = table.zip(node.param);
-            let path = owner.and_then(|(t, id)| if r.is_leaf(index) { t.path(id) } else { t.layer(id) });
+        for index in range {
+            let node = &r.nodes[index];
             f(RecordedNode {
                 index,
                 op: r.ops[index].name(),
                 at: node.at,
                 value: &r.values[index],
                 inputs: r.inputs(index),
-                path: r.watch_names(index).next().or(path),
+                path: r.watch_names(index).next().or(r.path(index, table)),
             });
         }
     }
