@@ -1,7 +1,8 @@
 //! Derivatives of tensor functions, as functions: gradients, products with Jacobians and Hessians, whole Jacobians and
 //! Hessians.
 //!
-//! A function is a closure over recorded values, `|x| x[0].matmul(&x[1]).tanh()`. Each call records it once, as what it
+//! A function is a closure over recorded values, `|x| x[0].matmul(&x[1]).tanh()`, written in the call (bound to a name
+//! first, the compiler does not see that its result lives where its arguments do; then write a `fn`). Each call records it once, as what it
 //! is on plain tensors: evaluation, in which dropout is the identity, and parameters of modules are constants.
 //! Functions may be nested: `f(x).grads_recorded(x)` inside a closure is a gradient that can be differentiated again.
 //!

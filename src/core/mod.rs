@@ -1,6 +1,8 @@
 //! Recording, differentiating, parameters and modules.
 mod backward;
 mod checkpoint;
+mod dot;
+mod dump;
 mod eager;
 mod grads;
 mod higher;
@@ -17,12 +19,15 @@ mod place;
 mod record;
 mod recorder;
 mod replay;
+mod stats;
 mod table;
 mod tape;
 mod var;
 mod vjp;
 mod wrt;
 
+pub use dot::Dot;
+pub use dump::Dump;
 pub(crate) use grads::check_limit;
 pub use grads::{Clipped, ClippedValues, Grads, Key};
 pub use layer::{AnyLayer, DynLayer, Layer};
@@ -34,6 +39,7 @@ pub use parallel::data_parallel;
 pub use param::{Param, ParamId, Role};
 pub use path::Path;
 pub use place::{Eager, Place};
+pub use stats::Stats;
 pub use tape::{Recording, Tape};
 pub use var::Var;
 pub use vjp::Vjp;

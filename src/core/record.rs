@@ -91,6 +91,12 @@ impl<F: Real> Record<F> {
         self.inputs(i).is_empty() && self.nodes[i].outputs == 1
     }
 
+    /// The node that computes this one, and which of its outputs this is.
+    pub(super) fn head(&self, i: usize) -> (usize, usize) {
+        let back = (0..).take_while(|back| self.nodes[i - back].outputs == 0).count();
+        (i - back, back)
+    }
+
     /// Of a parameter its path, of a layer's output the layer's.
     pub(super) fn path<'a>(&self, i: usize, table: Option<&'a Table>) -> Option<&'a str> {
         let (table, id) = table.zip(self.nodes[i].param)?;

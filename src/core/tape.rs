@@ -87,7 +87,29 @@ impl<F: Real> Tape<F> {
     fn start(&mut self, mode: Mode) -> &Recording<F> {
         self.recording.mode = mode;
         self.recording.record.get_mut().clear();
+        F::restart_peak();
         &self.recording
+    }
+
+    /// The most bytes that tensors of this element type held at one time on this thread since `begin`: the peak of a
+    /// step, if it is asked after the step.
+    ///
+    /// It counts all tensors of the thread, also those not on this tape (data, parameters, optimizer state), as they are
+    /// allocated: in sizes of 8, 10, 12 or 14 times a power of two, and 64 bytes each for the count of their owners. Not
+    /// counted are the tape's own lists, packing inside a matrix product, labels, free storage kept for reuse, and what
+    /// other threads made. What the recording itself holds: [`Recording::stats`].
+    ///
+    /// ```
+    /// use chainrule::prelude::*;
+    /// let mut tape = Tape::new();
+    /// let x = tape.begin().variable(&Tensor::ones([64, 64]));
+    /// (0..10).fold(x, |x, _| x.tanh()).sum().grads_of(&[x])?;
+    /// let peak = tape.peak_bytes();
+    /// assert!(peak > 11 * 4 * 64 * 64 && peak < 15 * 4 * 64 * 64); // 11 values, and cotangents on their way
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn peak_bytes(&self) -> usize {
+        usize::try_from(F::usage().1).unwrap_or(0)
     }
 }
 

@@ -79,6 +79,17 @@ impl<T: Plain> Storage<T> {
         self.head().capacity
     }
 
+    /// How many bytes are allocated for a list of `capacity` numbers.
+    #[inline]
+    pub fn bytes(capacity: usize) -> usize {
+        size_of::<Head>() + (capacity * size_of::<T>()).next_multiple_of(align_of::<Head>())
+    }
+
+    /// The same for all that refer to the same list, and for no other list that lives.
+    pub fn id(&self) -> usize {
+        self.head.addr().get()
+    }
+
     /// Whether nobody else refers to the list.
     #[inline]
     pub fn is_unique(&self) -> bool {

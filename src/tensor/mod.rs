@@ -150,6 +150,11 @@ impl<F: Real> Tensor<F> {
         std::mem::replace(self, Self { shape: Shape::SCALAR, data: Buffer(None) })
     }
 
+    /// What tells its storage from others', and the bytes allocated for it; `None` if it was given up.
+    pub(crate) fn storage(&self) -> Option<(usize, usize)> {
+        self.data.0.as_ref().map(|data| (data.id(), Storage::<F>::bytes(data.capacity())))
+    }
+
     pub(crate) fn is_released(&self) -> bool {
         self.data.0.is_none()
     }
