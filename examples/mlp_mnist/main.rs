@@ -8,7 +8,9 @@ mod train;
 
 use chainrule::{data::Dataset, prelude::*, with_threads};
 use common::{
+    cli::end,
     digits::{Digits, repository},
+    picture::Picture,
     terminal::bold,
 };
 use options::{Activation, Method, Options, Start, sizes};
@@ -18,10 +20,12 @@ fn main() {
     let (options, described) = Options::read();
     let run = || if described { one(&options) } else { show(&options) };
     let done = options.threads.map_or_else(|| Ok(run()), |n| with_threads(n, run)).and_then(|done| done);
-    if let Err(e) = done {
-        eprintln!("error: {e}");
-        std::process::exit(1);
-    }
+    end(done);
+}
+
+/// Where the picture goes, if one is wanted: known before anything is trained.
+fn picture(options: &Options) -> Result<Option<Picture>, Error> {
+    options.svg.as_deref().map(Picture::open).transpose()
 }
 
 /// The digits, of which a quick run takes a part.
@@ -50,7 +54,7 @@ fn part(all: &Dataset, n: usize) -> Result<Dataset, Error> {
 
 /// The network that the options describe.
 fn one(options: &Options) -> Result<(), Error> {
-    let digits = digits(options)?;
+    let (picture, digits) = (picture(options)?, digits(options)?);
     let plan = Plan {
         sizes: options.sizes(digits.pixels())?,
         activation: options.activation,
@@ -64,8 +68,8 @@ fn one(options: &Options) -> Result<(), Error> {
         seed: options.seed,
     };
     introduce(&digits, options.seed);
-    report::table(&plan, &plan.run(&digits)?, &digits);
-    Ok(())
+    let (plan, run) = shown(plan, &digits)?;
+    picture.map_or(Ok(()), |picture| picture.write(&report::figure(&plan, &run)))
 }
 
 const DEPTH: usize = 8;
@@ -73,7 +77,7 @@ const WIDTH: usize = 128;
 
 /// The article's story.
 fn show(options: &Options) -> Result<(), Error> {
-    let digits = digits(options)?;
+    let (picture, digits) = (picture(options)?, digits(options)?);
     introduce(&digits, options.seed);
     let plan = |depth, activation, start, epochs| Plan {
         sizes: sizes(digits.pixels(), WIDTH, depth),
@@ -92,6 +96,9 @@ fn show(options: &Options) -> Result<(), Error> {
     let mut runs = vec![];
     for depth in [2, 4, DEPTH] {
         runs.push(shown(plan(depth, Activation::Sigmoid, Start::Standard, 3), &digits)?);
+    }
+    if let (Some(picture), Some((plan, run))) = (picture, runs.last()) {
+        picture.write(&report::figure(plan, run))?;
     }
 
     println!("{}\n", bold("(b) The same depth with other activations and initialisations"));
