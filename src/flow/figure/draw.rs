@@ -120,7 +120,9 @@ impl Figure {
             write!(to, "<g class=\"c{}\">", line.color)?;
             if let Some((from, at)) = ends[k] {
                 let (x, y) = (Px(x - 3.0), Px(y));
-                write!(to, "<path class=\"leader\" d=\"M{} {}L{x} {y}\"/>", Px(from), Px(at))?;
+                // Across the plot a leader must not look like the line going on.
+                let dots = if page.right - from > 4.0 { " stroke-dasharray=\"1 4\"" } else { "" };
+                write!(to, "<path class=\"leader\"{dots} d=\"M{} {}L{x} {y}\"/>", Px(from), Px(at))?;
             }
             let name = cut(&line.name, WIDEST_NAME);
             writeln!(to, "<text x=\"{}\" y=\"{}\">{}</text></g>", Px(x), Px(y + 4.0), Escaped(&name))?;
