@@ -6,16 +6,21 @@ mod gemm;
 mod maps;
 mod reduce;
 mod rows;
+mod rules;
 mod starts;
+mod storage;
 mod threads;
+mod update;
 mod vector;
 
 use crate::real::Base;
 pub use blocks::Blocks;
 pub use gemm::{Accum, Gemm, Products};
 pub use maps::{MapOp, Maps, Pass, run};
+pub use rules::{Adagrad, Descent, Lion, Moments, Momentum, RmsProp};
+pub use storage::{Free, Plain, Storage};
 pub use threads::with_threads;
-pub use vector::{AdamStep, GradientMap, SgdStep};
+pub use update::{GradientMap, Step};
 
 /// More axes than this no tensor has.
 pub const MAX_AXES: usize = 6;
@@ -83,10 +88,26 @@ kernels! {
     fn all_finite(x: &[Self]) -> bool = reduce::all_finite;
     /// Limits entries to `-limit..=limit`; how many were outside.
     fn clamp_abs(x: &mut [Self], limit: Self) -> usize = vector::clamp_abs;
-    /// One optimizer step.
-    fn sgd(s: SgdStep<Self>, w: &mut [Self], g: &[Self], velocity: Option<&mut [Self]>) = vector::sgd;
-    /// One optimizer step.
-    fn adam(s: AdamStep<Self>, w: &mut [Self], g: &[Self], m: &mut [Self], v: &mut [Self]) = vector::adam;
+    /// One step of gradient descent.
+    fn descent(rule: Descent<Self>, step: Step<'_, Self, 0>) = update::run;
+    /// One step with a velocity.
+    fn momentum(rule: Momentum<Self>, step: Step<'_, Self, 1>) = update::run;
+    /// One step of Adam and its kin.
+    fn moments(rule: Moments<Self>, step: Step<'_, Self, 2>) = update::run;
+    /// The same, with the largest second moment so far.
+    fn moments_max(rule: Moments<Self>, step: Step<'_, Self, 3>) = update::run;
+    /// One step of RMSProp.
+    fn rms_prop(rule: RmsProp<Self, false>, step: Step<'_, Self, 1>) = update::run;
+    /// The same, with momentum.
+    fn rms_prop_momentum(rule: RmsProp<Self, false>, step: Step<'_, Self, 2>) = update::run;
+    /// Centred RMSProp.
+    fn rms_prop_centered(rule: RmsProp<Self, true>, step: Step<'_, Self, 2>) = update::run;
+    /// The same, with momentum.
+    fn rms_prop_centered_momentum(rule: RmsProp<Self, true>, step: Step<'_, Self, 3>) = update::run;
+    /// One step of Adagrad.
+    fn adagrad(rule: Adagrad<Self>, step: Step<'_, Self, 1>) = update::run;
+    /// One step of Lion.
+    fn lion(rule: Lion<Self>, step: Step<'_, Self, 1>) = update::run;
 }
 instantiate! { f32 }
 instantiate! { f64 }

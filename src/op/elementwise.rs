@@ -71,26 +71,42 @@ fn spread<F: Real>(t: &Tensor<F>, shape: Shape) -> Cow<'_, Tensor<F>> {
     if t.shape() == shape { Cow::Borrowed(t) } else { Cow::Owned(broadcast(t, shape)) }
 }
 
+/// The numbers of each. (`array::map` is not inlined here: 2 ns of an op on few numbers.)
+#[inline(always)]
+fn numbers<'a, F: Real, const N: usize>(x: [&'a Tensor<F>; N]) -> [&'a [F]; N] {
+    let mut numbers = [x[0].data(); N];
+    for k in 1..N {
+        numbers[k] = x[k].data();
+    }
+    numbers
+}
+
+/// Summed over what broadcasting repeated. (`sum_to` would leave a second reference to what is not summed.)
+#[inline]
+fn reduced<T: TensorLike>(x: T, shape: Shape) -> T {
+    if x.shape() == shape { x } else { x.sum_to(shape) }
+}
+
 #[track_caller]
 #[inline]
 fn map<F: Real, O: MapOp<N>, const N: usize>(op: O, x: [&Tensor<F>; N]) -> Tensor<F> {
-    let mut shape = x[0].shape();
     let mut equal = true;
     for t in &x[1..] {
-        // A plain loop: inside a closure the caller's location would be lost.
-        if t.shape() != shape {
-            equal = false;
-            shape = match common_shape(O::NAME, shape, t.shape()) {
-                Ok(shape) => shape,
-                Err(e) => fail(e),
-            };
-        }
+        equal &= t.shape() == x[0].shape();
     }
     if equal {
-        return Tensor::build(shape, |out| op.pass(Pass::Value { x: x.map(|t| t.data()), out }));
+        return Tensor::build_like(x[0], |out| op.pass(Pass::Value { x: numbers(x), out }));
+    }
+    let mut shape = x[0].shape();
+    for t in &x[1..] {
+        // A plain loop: inside a closure the caller's location would be lost.
+        shape = match common_shape(O::NAME, shape, t.shape()) {
+            Ok(shape) => shape,
+            Err(e) => fail(e),
+        };
     }
     let wide = x.map(|t| spread(t, shape));
-    Tensor::build(shape, |out| op.pass(Pass::Value { x: wide.each_ref().map(|t| t.data()), out }))
+    Tensor::build(shape, |out| op.pass(Pass::Value { x: numbers(wide.each_ref().map(|t| &**t)), out }))
 }
 
 /// One pass per wanted input: x_bar[e] = y_bar[e] * partial(x[e], y[e]). The last pass may write over `y_bar`.
@@ -116,14 +132,14 @@ fn fused_partial<F: Real, O: MapOp<N>, const N: usize>(
         let wide = wide.each_ref().map(|t| &**t);
         return fused_partial(op, i, wide, y, y_bar).sum_to(x[i].shape());
     }
-    let (x, y) = (x.map(|t| t.data()), y.data());
+    let (x, y) = (numbers(x), y.data());
     if let Cow::Owned(x_bar) = &mut y_bar
         && let Some(out) = x_bar.unique_data()
     {
         op.pass(Pass::Partial { i, x, y, y_bar: None, out });
         return y_bar.into_owned();
     }
-    Tensor::build(y_bar.shape(), |out| op.pass(Pass::Partial { i, x, y, y_bar: Some(y_bar.data()), out }))
+    Tensor::build_like(&y_bar, |out| op.pass(Pass::Partial { i, x, y, y_bar: Some(y_bar.data()), out }))
 }
 
 // Linear: their rules pass the cotangent on without a kernel.
@@ -137,7 +153,7 @@ macro_rules! sums { ($($(#[$doc:meta])* $op:ident $name:ident $kernel:ident, $se
         fn forward(&self, x: &[&Tensor<F>], _: &mut Saved<'_, F>) -> Tensor<F> {
             let (a, b) = (x[0], x[1]);
             if a.shape() == b.shape() {
-                return Tensor::build(a.shape(), |out| F::$kernel(a.data(), b.data(), out));
+                return Tensor::build_like(a, |out| F::$kernel(a.data(), b.data(), out));
             }
             let shape = match common_shape(stringify!($name), a.shape(), b.shape()) {
                 Ok(shape) => shape,
@@ -149,8 +165,8 @@ macro_rules! sums { ($($(#[$doc:meta])* $op:ident $name:ident $kernel:ident, $se
         fn vjp<T: TensorLike<Elem = F>>(&self, cx: &mut Vjp<'_, T>, y_bar: T) {
             let (a, b) = (cx.input(0), cx.input(1));
             let second: fn(&T) -> T = $second;
-            cx.give(1, || second(&y_bar).sum_to(b.shape()));
-            cx.give(0, || y_bar.sum_to(a.shape()));
+            cx.give(1, || reduced(second(&y_bar), b.shape()));
+            cx.give(0, || reduced(y_bar, a.shape()));
         }
     }
 )* } }

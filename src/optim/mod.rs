@@ -14,16 +14,30 @@
 //! assert_eq!(report.norm, Some(0.5f64.sqrt()));
 //! # Ok::<(), Error>(())
 //! ```
+mod adagrad;
 mod adam;
 mod clip;
+mod common;
+mod groups;
 mod link;
+mod lion;
+mod plan;
+mod report;
+mod rms_prop;
 mod sgd;
-mod state;
+mod variants;
 
-pub use adam::Adam;
-pub use clip::{ClipGlobalNorm, ClipValue};
-pub use link::{Link, Optimizer, Plan, StepReport};
+pub use adagrad::Adagrad;
+pub use adam::{Adam, AdamW};
+pub use clip::{Agc, ClipGlobalNorm, ClipNorm, ClipValue, NonFinite};
+pub use groups::Groups;
+pub use link::{Link, Optimizer};
+pub use lion::Lion;
+pub use plan::{Plan, Update};
+pub use report::{ReportUpdates, StepReport, Updates};
+pub use rms_prop::RmsProp;
 pub use sgd::Sgd;
+pub use variants::{NAdam, RAdam};
 
 use crate::{
     error::{Error, ErrorKind},

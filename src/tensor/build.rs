@@ -1,10 +1,9 @@
 //! Making tensors.
-use super::{Buffer, Real, Shape, Tensor};
+use super::{Real, Shape, Tensor};
 use crate::{
     error::{Error, ErrorKind},
     rng::Rng,
 };
-use std::sync::Arc;
 
 /// The short constructors are f32, as literals alone would mean f64.
 impl Tensor<f32> {
@@ -109,7 +108,7 @@ impl<F: Real> Tensor<F> {
             let message = format!("Tensor::new: shape {shape} has {size} elements, but the data has {}", data.len());
             return Err(Error::new(ErrorKind::Shape, message));
         }
-        Ok(Self { shape, data: Buffer::new(Arc::new(data)) })
+        Ok(Self::build(shape, |out| F::copy(&data, out)))
     }
 
     /// `x` everywhere.

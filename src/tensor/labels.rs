@@ -1,6 +1,8 @@
 use super::pool::{give_ids, take_ids};
-use crate::error::{Error, ErrorKind};
-use std::sync::Arc;
+use crate::{
+    error::{Error, ErrorKind},
+    kernel::Storage,
+};
 
 /// Class numbers, checked once when they are made; sharing them is free.
 ///
@@ -20,7 +22,7 @@ pub struct Labels {
 
 /// Shared storage that is recycled; `None` only while dropping.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Ids(Option<Arc<Vec<u32>>>);
+struct Ids(Option<Storage<u32>>);
 
 impl Drop for Ids {
     fn drop(&mut self) {
@@ -48,7 +50,7 @@ impl Labels {
         };
         let ids: Vec<u32> = ids.into_iter().enumerate().map(narrow).collect();
         match bad {
-            None => Ok(Self { ids: Ids(Some(Arc::new(ids))), classes }),
+            None => Ok(Self::filled(ids.len(), classes, |own| own.copy_from_slice(&ids))),
             Some((at, id)) => {
                 let range = if classes == 0 { String::new() } else { format!(" (0 to {})", classes - 1) };
                 Err(Error::new(
@@ -62,7 +64,7 @@ impl Labels {
     /// The class numbers.
     #[inline]
     pub fn ids(&self) -> &[u32] {
-        self.ids.0.as_deref().map_or(&[], Vec::as_slice)
+        self.ids.0.as_deref().unwrap_or(&[])
     }
 
     /// How many classes there are.
@@ -93,9 +95,12 @@ impl Labels {
         for &row in rows {
             assert!(row < own.len(), "Labels::select: row {row} of {} labels", own.len());
         }
-        let mut ids = take_ids(rows.len());
-        let picked = Arc::get_mut(&mut ids).expect("a pooled buffer has one owner");
-        picked.iter_mut().zip(rows).for_each(|(id, &row)| *id = own[row]);
-        Self { ids: Ids(Some(ids)), classes: self.classes }
+        Self::filled(rows.len(), self.classes, |picked| {
+            picked.iter_mut().zip(rows).for_each(|(id, &row)| *id = own[row])
+        })
+    }
+
+    fn filled(len: usize, classes: usize, write: impl FnOnce(&mut [u32])) -> Self {
+        Self { ids: Ids(Some(take_ids(len).filled(len, write))), classes }
     }
 }

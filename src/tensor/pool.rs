@@ -1,15 +1,18 @@
-use crate::{kernel::Kernels, tensor::Tensor};
-use std::{cell::RefCell, sync::Arc};
+use crate::{
+    kernel::{Free, Kernels, Plain, Storage},
+    tensor::Tensor,
+};
+use std::cell::RefCell;
 
 /// The list inside gradients.
 type List<F> = Vec<Option<Tensor<F>>>;
 
 /// An element type: f32 or f64.
-pub trait Real: Kernels {
+pub trait Real: Kernels + Plain {
     #[doc(hidden)]
-    fn take(len: usize) -> Arc<Vec<Self>>;
+    fn take(len: usize) -> Free<Self>;
     #[doc(hidden)]
-    fn give(data: Arc<Vec<Self>>);
+    fn give(data: Storage<Self>);
     #[doc(hidden)]
     fn take_list() -> List<Self>;
     #[doc(hidden)]
@@ -19,13 +22,13 @@ pub trait Real: Kernels {
 thread_local! { static POOL_IDS: RefCell<Pool<u32>> = const { RefCell::new(Pool::new()) } }
 
 /// A buffer of class numbers, like [`Real::take`].
-pub(super) fn take_ids(len: usize) -> Arc<Vec<u32>> {
-    POOL_IDS.try_with(|pool| pool.borrow_mut().take(len)).unwrap_or_else(|_| Arc::new(vec![0; len]))
+pub(super) fn take_ids(len: usize) -> Free<u32> {
+    POOL_IDS.try_with(|pool| pool.borrow_mut().take(len)).unwrap_or_else(|_| Free::zeros(len))
 }
 
 /// Gives one back, like [`Real::give`].
-pub(super) fn give_ids(data: Arc<Vec<u32>>) {
-    if Arc::strong_count(&data) == 1 {
+pub(super) fn give_ids(data: Storage<u32>) {
+    if let Some(data) = data.free() {
         let _ = POOL_IDS.try_with(|pool| pool.borrow_mut().give(data));
     }
 }
@@ -39,13 +42,12 @@ macro_rules! real { ($($f:ident $pool:ident $lists:ident)*) => { $(
 
     /// While a thread is torn down its pool is gone: then storage comes from the allocator and returns there.
     impl Real for $f {
-        fn take(len: usize) -> Arc<Vec<Self>> {
-            $pool.try_with(|pool| pool.borrow_mut().take(len)).unwrap_or_else(|_| Arc::new(vec![0.0; len]))
+        fn take(len: usize) -> Free<Self> {
+            $pool.try_with(|pool| pool.borrow_mut().take(len)).unwrap_or_else(|_| Free::zeros(len))
         }
-        fn give(data: Arc<Vec<Self>>) {
-            // Sole owner: the whole Arc goes back, so the next op allocates neither the Arc nor the Vec.
+        fn give(data: Storage<Self>) {
             // Two threads dropping at once may both see a count of 2; then the storage is freed, which is correct too.
-            if Arc::strong_count(&data) == 1 {
+            if let Some(data) = data.free() {
                 let _ = $pool.try_with(|pool| pool.borrow_mut().give(data));
             }
         }
@@ -67,13 +69,13 @@ real! { f32 POOL_F32 LISTS_F32 f64 POOL_F64 LISTS_F64 }
 
 /// Free buffers of one thread, by size class. It never holds more elements than the thread itself allocated, so
 /// a thread that only drops what others made does not hoard.
-struct Pool<T> {
-    classes: Vec<Vec<Arc<Vec<T>>>>,
+struct Pool<T: Plain> {
+    classes: Vec<Vec<Free<T>>>,
     allocated: usize,
     held: usize,
 }
 
-impl<T: Copy + Default> Pool<T> {
+impl<T: Plain> Pool<T> {
     const fn new() -> Self {
         Self { classes: Vec::new(), allocated: 0, held: 0 }
     }
@@ -87,27 +89,22 @@ impl<T: Copy + Default> Pool<T> {
         ((4 * shift) as usize + quarter - 4, (quarter + 1) << shift)
     }
 
-    /// A buffer of `len` elements with arbitrary contents, referenced nowhere else.
+    /// A buffer for `len` elements.
     #[inline]
-    fn take(&mut self, len: usize) -> Arc<Vec<T>> {
+    fn take(&mut self, len: usize) -> Free<T> {
         let (class, size) = Self::class(len);
-        if let Some(mut data) = self.classes.get_mut(class).and_then(Vec::pop) {
+        if let Some(data) = self.classes.get_mut(class).and_then(Vec::pop) {
             self.held -= size;
-            if data.len() != len {
-                Arc::get_mut(&mut data).expect("a pooled buffer has one owner").resize(len, T::default());
-            }
             return data;
         }
         self.allocated += size;
-        let mut data = Vec::with_capacity(size);
-        data.resize(len, T::default());
-        Arc::new(data)
+        Free::zeros(size)
     }
 
     #[inline]
-    fn give(&mut self, data: Arc<Vec<T>>) {
+    fn give(&mut self, data: Free<T>) {
         let (class, size) = Self::class(data.capacity());
-        // A capacity between two classes comes from the user's own Vec.
+        // A capacity between two classes was allocated while a thread was torn down.
         if size != data.capacity() || self.held + size > self.allocated {
             return;
         }
