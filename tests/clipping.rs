@@ -130,8 +130,7 @@ fn agc_and_other_links_act_in_the_order_written() {
         let factor = (limit / norm(&g.concat())).min(1.0);
         g.iter_mut().flatten().for_each(|g| *g *= factor);
     };
-    let by_value =
-        |g: &mut [Vec<f64>], limit: f64| g.iter_mut().flatten().for_each(|g| *g = g.clamp(-limit, limit));
+    let by_value = |g: &mut [Vec<f64>], limit: f64| g.iter_mut().flatten().for_each(|g| *g = g.clamp(-limit, limit));
     let by_tensor = |g: &mut [Vec<f64>], limit: f64| {
         for g in g {
             let factor = (limit / norm(g)).min(1.0);

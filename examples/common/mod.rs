@@ -1,5 +1,6 @@
 //! What the examples share.
 #![allow(dead_code, reason = "each example uses a part")]
+pub mod claims;
 pub mod cli;
 pub mod digits;
 pub mod picture;

@@ -8,6 +8,7 @@ use chain::{ALL, Activation, Chain, Compared, Node};
 use chainrule::prelude::*;
 use clap::Parser;
 use common::{
+    claims::Claims,
     cli::{any_number, end, finite, read},
     picture::Picture,
     terminal::bold,
@@ -113,37 +114,22 @@ fn check(f: Activation, chain: &Chain, w: f64) -> Result<(), Error> {
     let agree = differences.iter().all(|d| *d <= AGREE);
     let beyond = n + 1 - differences.len();
     let left = if beyond == 0 { String::new() } else { format!("; {beyond} beyond the digits of f64, not compared") };
-    let mut claims = vec![(
-        format!(
-            "product and tape agree to 10 digits in {} of {} gradients (worst difference {worst:.0e}){left}",
-            n + 1 - beyond,
-            n + 1
-        ),
-        agree,
-    )];
+    let mut claims = Claims::default();
+    let compared = format!("{} of {} gradients (worst difference {worst:.0e})", differences.len(), n + 1);
+    claims.add(format!("product and tape agree to 10 digits in {compared}{left}"), agree);
     let local = |node: &Node| {
         let by_hand = f.value(node.z);
         node.h == by_hand || (node.h - by_hand).abs() <= (1e-12 * by_hand.abs()).max(f64::MIN_POSITIVE)
     };
-    claims.push((
-        "f(z) is that of the closed form to 12 digits in every layer".to_owned(),
-        chain.nodes.iter().all(local),
-    ));
+    claims.add("f(z) is that of the closed form to 12 digits in every layer", chain.nodes.iter().all(local));
     let (log, most) = (chain.input.log, n as f64 * (w.abs().log10() + f.steepest().log10()));
     let bound = if f == Activation::Sigmoid { "(|w|/4)" } else { "|w|" };
     // The logarithms round, too.
     let within = log <= most + 1e-9 * most.abs().max(1.0) || log == f64::NEG_INFINITY;
-    claims.push((format!("|dy/dx| = {} is at most {bound}^{n} = {}", power(log), power(most)), within));
-    for (claim, holds) in &claims {
-        println!("  {}  {claim}", if *holds { "holds" } else { "FAILS" });
-    }
+    claims.add(format!("|dy/dx| = {} is at most {bound}^{n} = {}", power(log), power(most)), within);
+    claims.check().map_err(|e| e.context(f.name()))?;
     println!();
-    match claims.into_iter().find(|(_, holds)| !holds) {
-        None => Ok(()),
-        Some((claim, _)) => {
-            Err(Error::new(ErrorKind::BadData, format!("{}: a claim does not hold: {claim}", f.name())))
-        }
-    }
+    Ok(())
 }
 
 /// A number of that decimal logarithm.
