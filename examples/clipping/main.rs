@@ -115,7 +115,7 @@ fn introduce(run: &Run) {
     println!("  |dL/dz| at the first step, from the first layer to the last: {}", signals.join(" "));
     if let Some(growth) = run.growth() {
         let each = growth.powf(1.0 / (run.signals.len() - 2) as f64);
-        println!("  on its way back through the hidden layers it grows x{growth:.1e}: x{each:.2} a layer");
+        println!("  on its way back through the hidden layers it changes x{growth:.1e}: x{each:.2} a layer");
     }
     println!("\n  {:47}norm of all gradients before clipping  and after it", "");
     println!("  clip                 steps  loss                 first   median  largest    first   median  largest");

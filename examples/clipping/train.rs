@@ -106,7 +106,7 @@ pub fn run(clip: Clip, options: &Options, digits: &Digits) -> Result<Run, Error>
                     steps.push(step);
                 }
                 // A setting that no step takes; later errors are of the numbers that training made.
-                Err(e) if steps.is_empty() => return Err(e),
+                Err(e) if steps.is_empty() && e.kind() != ErrorKind::NonFinite => return Err(e),
                 Err(e) => {
                     steps.push(step);
                     stopped = Some(e);
@@ -147,9 +147,11 @@ impl Run {
         self.steps.iter().rev().take(n).map(|s| s.loss).sum::<f64>() / n as f64
     }
 
-    /// By how much the signal of the first hidden layer exceeds that of the last at the first step; `None` below two.
+    /// By how much the signal of the first hidden layer exceeds that of the last at the first step; `None` where that is
+    /// no number, and below two hidden layers.
     pub fn growth(&self) -> Option<f64> {
         let hidden = self.signals.len() - 1;
-        (hidden >= 2).then(|| self.signals[0] / self.signals[hidden - 1])
+        let growth = if hidden >= 2 { self.signals[0] / self.signals[hidden - 1] } else { f64::NAN };
+        (growth.is_finite() && growth > 0.0).then_some(growth)
     }
 }
