@@ -7,6 +7,6 @@ pub use crate::module;
 pub use crate::nn::{
     Dense, Dropout, Gelu, GeluTanh, Init, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
 };
-pub use crate::optim::{Adam, ClipGlobalNorm, ClipValue, Optimizer, Sgd};
+pub use crate::optim::{Adam, AdamW, ClipGlobalNorm, ClipNorm, ClipValue, Groups, Optimizer, RmsProp, Sgd};
 pub use crate::rng::Rng;
 pub use crate::tensor::{Labels, Real, Shape, Tensor};

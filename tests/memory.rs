@@ -1,7 +1,15 @@
 //! What a training step allocates, and what stays behind. The counts are of the whole process, so this is one test.
 #![allow(unsafe_code, reason = "a counting allocator is unsafe to write")]
 #![allow(clippy::print_stdout, reason = "the packing of the gemm crate is counted apart, for the reader")]
-use chainrule::{core::Recorded, prelude::*, with_threads};
+use chainrule::{
+    core::Recorded,
+    optim::{
+        Agc, AutoClip, NonFinite, ReportUpdates, ZClip,
+        schedule::{Cosine, Schedule, Scheduled},
+    },
+    prelude::*,
+    with_threads,
+};
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     hint::black_box,
@@ -124,6 +132,14 @@ fn step<F: Real>(sizes: &[usize], batch: usize, mut opt: impl Optimizer<F>, obse
     (seen, count, packing)
 }
 
+/// Every kind of link, with a schedule.
+fn everything() -> impl Optimizer {
+    let groups = Groups::new().no_decay("*.bias").rate_factor("layers.0", 0.5).freeze("layers.1.bias");
+    let clips = (Agc::default().skip("layers.0"), ClipNorm::new(1.0), AutoClip::default().window(4), ZClip::default());
+    let opt = Scheduled::new(AdamW::new(0.01).amsgrad(), Cosine::new(0.01, 100).warm_up(5));
+    (groups, ReportUpdates, clips.0, clips.1, clips.2, clips.3, ClipValue::new(0.1), opt)
+}
+
 fn a_warm_step_allocates_nothing_of_ours() {
     for threads in [1, 2] {
         let per_product = if threads == 1 { 2 } else { 5 };
@@ -143,6 +159,8 @@ fn a_warm_step_allocates_nothing_of_ours() {
                     ("Adam, observed", step::<f32>(sizes, batch, Adam::new(0.01), true)),
                     ("norm, value, Sgd", step::<f32>(sizes, batch, (a, b, Sgd::new(0.01)), false)),
                     ("value, norm, Adam", step::<f64>(sizes, batch, (d, c, Adam::new(0.01)), true)),
+                    ("everything", step::<f32>(sizes, batch, everything(), true)),
+                    ("RMSProp, zeroed", step::<f64>(sizes, batch, (b.non_finite(NonFinite::Zero), RmsProp::new(0.01).centered().momentum(0.5)), false)),
                 ] {
                     println!("{threads} threads, {sizes:?} x {batch}, {name}: {seen} allocations; {count} products: {packing}");
                     assert!(seen <= packing, "{sizes:?} {name}: {seen} allocations, {packing} in the products");

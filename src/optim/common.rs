@@ -62,6 +62,10 @@ impl<F: Real> Common<F> {
     pub(super) fn check(&self, who: &str, plan: &Plan<'_, F>) -> Result<(), Error> {
         check_setting::<F>(who, "the learning rate", self.rate)?;
         check_setting::<F>(who, "weight_decay", self.decay)?;
+        for group in &plan.planned.lists.groups {
+            check_setting::<F>(who, "the learning rate of a group", self.rate * group.rate)?;
+            check_setting::<F>(who, "the weight decay of a group", group.decay.unwrap_or(0.0))?;
+        }
         let mut next = 0;
         for (path, g) in plan.grads().trained() {
             let Some(at) = find(&self.memories, next, |p| p == path) else { continue };

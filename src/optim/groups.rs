@@ -76,10 +76,14 @@ impl Groups {
     fn check(&self, table: &Table) -> Result<(), Error> {
         for (pattern, setting) in &self.rules {
             check_pattern("Groups", pattern, table)?;
-            match *setting {
-                Setting::Rate(x) => check_setting::<f64>("Groups", &format!("the rate factor of \"{pattern}\""), x)?,
-                Setting::Decay(x) => check_setting::<f64>("Groups", &format!("the weight decay of \"{pattern}\""), x)?,
-                Setting::Frozen(_) => {}
+            let (what, x) = match *setting {
+                Setting::Rate(factor) => ("rate factor", factor),
+                Setting::Decay(decay) => ("weight decay", decay),
+                Setting::Frozen(_) => continue,
+            };
+            // A warm step allocates nothing, so the words come only with an error.
+            if !(x.is_finite() && x >= 0.0) {
+                return check_setting::<f64>("Groups", &format!("the {what} of \"{pattern}\""), x);
             }
         }
         Ok(())

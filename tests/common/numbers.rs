@@ -1,4 +1,5 @@
 //! Numbers that scripts in tests/pytorch made, one row of text a line.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 /// The lines of a file, in cells.
 pub fn table(file: &str) -> Vec<Vec<String>> {

@@ -1,8 +1,10 @@
 //! Links that limit gradients.
 mod agc;
+mod auto;
 mod norm;
 
 pub use agc::Agc;
+pub use auto::{AutoClip, ZClip};
 pub use norm::{ClipGlobalNorm, ClipNorm, ClipValue};
 
 use super::Plan;
