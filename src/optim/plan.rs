@@ -66,12 +66,14 @@ impl Lists {
 
 impl Drop for Lists {
     fn drop(&mut self) {
-        let Self { units, maps, groups } = self;
-        let mut list = (std::mem::take(units), std::mem::take(maps), std::mem::take(groups));
-        (list.0.clear(), list.1.clear(), list.2.clear());
+        let take = std::mem::take;
+        let (mut units, mut maps, mut groups) = (take(&mut self.units), take(&mut self.maps), take(&mut self.groups));
+        units.clear();
+        maps.clear();
+        groups.clear();
         let _ = LISTS.try_with(|free| {
             if free.borrow().len() < 4 {
-                free.borrow_mut().push(Self { units: list.0, maps: list.1, groups: list.2 });
+                free.borrow_mut().push(Self { units, maps, groups });
             }
         });
     }
