@@ -1,4 +1,5 @@
 //! Recording, differentiating, parameters and modules.
+mod access;
 mod backward;
 mod clip;
 mod eager;
@@ -18,6 +19,7 @@ mod record;
 mod recorder;
 mod replay;
 mod step;
+mod summary;
 mod table;
 mod tape;
 mod var;
@@ -35,6 +37,7 @@ pub use parallel::data_parallel;
 pub use param::{Param, ParamId, Role};
 pub use path::Path;
 pub use place::{Eager, Place};
+pub use summary::{Summary, SummaryRow};
 pub(crate) use table::Table;
 pub use tape::{Recording, Tape};
 pub use var::Var;
