@@ -66,13 +66,14 @@ impl Lists {
 
 impl Drop for Lists {
     fn drop(&mut self) {
-        let take = std::mem::take;
-        let (mut units, mut maps, mut groups) = (take(&mut self.units), take(&mut self.maps), take(&mut self.groups));
+        let Self { units, maps, groups } = self;
         units.clear();
         maps.clear();
         groups.clear();
+        let lists = (std::mem::take(units), std::mem::take(maps), std::mem::take(groups));
         let _ = LISTS.try_with(|free| {
             if free.borrow().len() < 4 {
+                let (units, maps, groups) = lists;
                 free.borrow_mut().push(Self { units, maps, groups });
             }
         });
