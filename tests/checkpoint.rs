@@ -225,6 +225,25 @@ fn several_results_and_values_from_outside() -> Result<(), Error> {
 }
 
 #[test]
+fn the_op_of_a_result_may_save() -> Result<(), Error> {
+    let (mut tape, (x, y)) = (Tape::new(), data(1));
+    let run = |x: Var<'_>, on: bool| {
+        let logits = x.slice(1, 0..3);
+        let loss = match on {
+            true => logits.checkpoint(|z| z.softmax_cross_entropy(&y)),
+            false => logits.softmax_cross_entropy(&y),
+        };
+        let halves = match on {
+            true => x.checkpoint_many(|x| Var::apply_many(Halves, &[x])),
+            false => Var::apply_many(Halves, &[&x]),
+        };
+        (halves[0] * halves[1] * loss).sum().grads_of(&[x])
+    };
+    assert_eq!(run(tape.begin().variable(&x), true)?, run(tape.begin().variable(&x), false)?);
+    Ok(())
+}
+
+#[test]
 fn inner_values_cannot_be_used_outside() {
     let mut tape = Tape::new();
     let x = tape.begin().variable(&Tensor::new([2], vec![1.0, 2.0]));
