@@ -124,13 +124,13 @@ fn places() {
     });
     let huge = format!("index_select: shape [2, {}, 0] has more elements than memory can hold", 1usize << 59);
     both!(&huge, [[1, 1 << 59, 0]], |x| x[0].index_select(0, &Labels::new([0, 0], 1).unwrap()));
-    let scatter = |axis, size| op::ScatterAdd { axis, ids: Labels::new([0, 3], 4).unwrap(), size };
-    both!("scatter_add: axis 2 of shape [2, 3], which has 2 axes", [[2, 3]], |x| {
+    let scatter = |axis, size| op::IndexAdd { axis, ids: Labels::new([0, 3], 4).unwrap(), size };
+    both!("index_add: axis 2 of shape [2, 3], which has 2 axes", [[2, 3]], |x| {
         TensorLike::apply(scatter(2, 4), &[&x[0]])
     });
-    both!("scatter_add: 2 ids for axis 1 of shape [2, 3]", [[2, 3]], |x| TensorLike::apply(scatter(1, 4), &[&x[0]]));
-    both!("scatter_add: ids below 4 into 3 places", [[2, 3]], |x| TensorLike::apply(scatter(0, 3), &[&x[0]]));
-    let huge = format!("scatter_add: shape [{}, 3] has more elements than memory can hold", usize::MAX);
+    both!("index_add: 2 ids for axis 1 of shape [2, 3]", [[2, 3]], |x| TensorLike::apply(scatter(1, 4), &[&x[0]]));
+    both!("index_add: ids below 4 into 3 places", [[2, 3]], |x| TensorLike::apply(scatter(0, 3), &[&x[0]]));
+    let huge = format!("index_add: shape [{}, 3] has more elements than memory can hold", usize::MAX);
     both!(&huge, [[2, 3]], |x| TensorLike::apply(scatter(0, usize::MAX), &[&x[0]]));
 }
 

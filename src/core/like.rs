@@ -37,6 +37,9 @@ macro_rules! methods { ($($(#[$doc:meta])* $op:ident { $($attr:ident: $ty:ty),* 
 /// Elementwise ops of several inputs broadcast as NumPy does. Where a derivative does not exist, `docs/conventions.md`
 /// says what is taken.
 ///
+/// Operators take numbers as f64, whatever the element type, on either side: `2.0 * x`, `1.0 - &x`, `x / f64::from(c)`.
+/// (In generic code on the right.)
+///
 /// In generic code an owned `x.mul(&y)` is the operator and moves `x`; through a reference it is the method here.
 ///
 /// ```

@@ -1,6 +1,7 @@
 //! Recording, differentiating, parameters and modules.
 mod access;
 mod backward;
+mod clip;
 mod eager;
 mod grads;
 mod higher;
@@ -17,14 +18,16 @@ mod place;
 mod record;
 mod recorder;
 mod replay;
+mod step;
 mod summary;
 mod table;
 mod tape;
 mod var;
 mod vjp;
 
-pub(crate) use grads::check_limit;
-pub use grads::{Clipped, ClippedValues, Grads, Key};
+pub use clip::{Clipped, ClippedValues};
+pub(crate) use clip::{check_limit, non_finite};
+pub use grads::{Grads, Key};
 pub use layer::{AnyLayer, DynLayer, Layer};
 pub use like::TensorLike;
 pub use module::Module;
@@ -35,6 +38,7 @@ pub use param::{Param, ParamId, Role};
 pub use path::Path;
 pub use place::{Eager, Place};
 pub use summary::{Summary, SummaryRow};
+pub(crate) use table::Table;
 pub use tape::{Recording, Tape};
 pub use var::Var;
 pub use vjp::Vjp;

@@ -1,7 +1,7 @@
 //! Normalised rows, and the cotangents of their input, weight and bias.
 use super::{
     dispatch::loops,
-    reduce::lanes,
+    groups::moments,
     threads::{PIECE, available},
 };
 use crate::real::Base;
@@ -80,13 +80,7 @@ loops! {
         }
         let bias = &bias[..n];
         for ((x, out), stats) in x.chunks_exact(n).zip(out.chunks_exact_mut(n)).zip(stats.chunks_exact_mut(STATS)) {
-            // Two passes: what rounding the mean left is found by the second and taken off the variance.
-            let mean = F::of(lanes(x, |x| x.f64()) / n as f64);
-            let rest = lanes(x, |x| (x - mean).f64()) / n as f64;
-            let squares = lanes(x, |x| { let d = (x - mean).f64(); d * d }) / n as f64;
-            let variance = squares - rest * rest;
-            // A comparison, not max: a NaN must pass.
-            let variance = if variance < 0.0 { 0.0 } else { variance };
+            let (mean, rest, variance) = moments(x);
             stats.copy_from_slice(&[mean, F::of(rest), F::of(1.0 / (variance + eps).sqrt())]);
             for e in 0..n {
                 out[e] = normal(x[e], stats) * weight[e] + bias[e];

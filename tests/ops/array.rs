@@ -101,6 +101,18 @@ impl<N: Num> Arr<N> {
         self.fold(axes, keep, N::c(f64::NEG_INFINITY), |a, b| if b.re() > a.re() { b } else { a })
     }
 
+    pub fn prod(&self, axes: &[usize], keep: bool) -> Self {
+        self.fold(axes, keep, N::c(1.0), |a, b| a * b)
+    }
+
+    /// NaN if nothing is left to divide by.
+    pub fn var(&self, axes: &[usize], keep: bool, ddof: usize) -> Self {
+        let count: usize = axes.iter().map(|&axis| self.shape[axis]).product();
+        let d = self.zip(&self.mean(axes, true), |x, mean| x - mean);
+        let left = if count > ddof { (count - ddof) as f64 } else { f64::NAN };
+        d.map(|d| d * d).sum(axes, keep).map(|s| s / N::c(left))
+    }
+
     pub fn all(&self) -> Vec<usize> {
         (0..self.shape.len()).collect()
     }
@@ -157,7 +169,7 @@ impl<N: Num> Arr<N> {
         })
     }
 
-    pub fn scatter_add(&self, axis: usize, ids: &[usize], size: usize) -> Self {
+    pub fn index_add(&self, axis: usize, ids: &[usize], size: usize) -> Self {
         let sum = |place: usize, i: &Vec<usize>| {
             let from = |k: usize| i.iter().enumerate().map(|(a, &p)| if a == axis { k } else { p }).collect::<Vec<_>>();
             ids.iter().enumerate().filter(|(_, id)| **id == place).fold(N::c(0.0), |s, (k, _)| s + self.at(&from(k)))

@@ -76,6 +76,15 @@ impl Draw {
         Labels::new(self.ids(n), n).unwrap()
     }
 
+    /// An index into `n` places of the chosen axis, no larger than `shape` along any other.
+    pub fn index(&self, shape: &[usize], n: usize) -> Labels {
+        let mut points = Points::new(self.seed ^ 0x9a7);
+        let cut = |&size: &usize| if points.below(3) == 0 { points.below(size + 1) } else { size };
+        let sizes: Vec<usize> = shape.iter().map(cut).collect();
+        let size = sizes.iter().product();
+        Labels::new((0..size).map(|_| points.below(n)), n).unwrap().reshape(&sizes[..])
+    }
+
     /// One class for each row of [`logits`].
     pub fn classes(&self) -> Vec<usize> {
         let shape = &logits(self)[0];
@@ -159,6 +168,8 @@ pub enum Kind {
     Any,
     /// At least 0.06 from each other, so that there are no ties.
     Apart,
+    /// One in four exactly 0.
+    Zeros,
     /// Some exactly 0, some not: the condition of `where_cond`, which has no derivative.
     Switch,
 }
@@ -168,11 +179,14 @@ const fn domain(lo: f64, hi: f64, avoid: &'static [f64]) -> Domain {
 }
 pub const REAL: Domain = domain(-3.0, 3.0, &[]);
 pub const KINK_AT_0: Domain = domain(-3.0, 3.0, &[0.0]);
-/// The bounds that the row of clamp uses.
-pub const CLAMPED: Domain = domain(-3.0, 3.0, &[-1.0, 1.5, 0.25, 0.5]);
+/// The bounds that the rows of clamp and hardtanh use.
+pub const CLAMPED: Domain = domain(-3.0, 3.0, &[-1.0, 1.5, 0.25, 0.5, 1.0]);
+pub const ABOVE_MINUS_1: Domain = Domain { edge: Some(-1.0), ..domain(-0.95, 3.0, &[]) };
+pub const BELOW_A_POLE: Domain = domain(-1.1, 1.1, &[]);
 pub const POSITIVE: Domain = Domain { edge: Some(0.0), ..domain(0.05, 3.0, &[]) };
 pub const NOT_0: Domain = Domain { edge: Some(0.0), ..domain(-3.0, 3.0, &[0.0]) };
 pub const APART: Domain = Domain { points: Kind::Apart, ..REAL };
+pub const WITH_ZEROS: Domain = Domain { points: Kind::Zeros, ..REAL };
 pub const SWITCH: Domain = Domain { points: Kind::Switch, ..REAL };
 
 impl Domain {
@@ -189,7 +203,8 @@ impl Domain {
                 }
                 grid.pop().unwrap() + points.within(-0.02, 0.02)
             }
-            Kind::Any => loop {
+            Kind::Zeros if points.below(4) == 0 => 0.0,
+            Kind::Any | Kind::Zeros => loop {
                 let x = points.within(self.lo, self.hi);
                 if self.avoid.iter().all(|kink| (x - kink).abs() >= 0.1) {
                     break x;
@@ -293,6 +308,29 @@ pub fn dense(d: &Draw) -> Shapes {
     let lead: &[usize] = [&[][..], &[2], &[2, 2]][d.pick(0, 3)];
     let rows = if d.flag(1) { vec![] } else { vec![d.size(0)] };
     vec![[lead, &rows, &[k]].concat(), vec![n, k], vec![n]]
+}
+/// At least two elements, all different by [`APART`].
+pub fn several(d: &Draw) -> Shapes {
+    let mut sizes = full(d).remove(0);
+    sizes.push(2);
+    vec![sizes]
+}
+/// At least two along the chosen axis.
+pub fn several_along(d: &Draw) -> Shapes {
+    let mut axes = d.axes();
+    axes[d.axis()] = axes[d.axis()].max(2);
+    vec![axes]
+}
+/// What is added to, with at least one place along the chosen axis, and a source no smaller than any index.
+pub fn scatters(d: &Draw) -> Shapes {
+    let mut into = d.axes();
+    into[d.axis()] = into[d.axis()].max(1);
+    let mut src = into.clone();
+    src[d.axis()] = d.pick(10, 5);
+    vec![into, src]
+}
+pub fn thrice(d: &Draw) -> Shapes {
+    vec![d.sizes.clone(); 3]
 }
 /// A tensor, and a weight and a bias of its last one or two axes.
 pub fn normalised(d: &Draw) -> Shapes {
