@@ -51,6 +51,7 @@
 //! | [`Grads`] | gradients by path: owned, summed, clipped |
 //! | [`optim`] | optimizers and the links before them |
 //! | [`Observer`], [`flow`] | what a backward pass shows of itself |
+//! | [`transform`] | grad, vjp, jvp, hvp, jacobian, hessian of a function of tensors |
 //! | [`core::Op`], [`check`] | an op of your own, and its gradient check |
 //! | [`data`] | IDX files, batches, accuracy |
 #![deny(unreachable_pub, clippy::print_stdout, clippy::print_stderr)]
@@ -71,6 +72,7 @@ pub mod prelude;
 pub mod real;
 pub mod rng;
 pub mod tensor;
+pub mod transform;
 
 pub use crate::core::{
     AnyLayer, Eager, Grads, Layer, Module, Observer, Param, Place, Recording, Role, Tape, TensorLike, Var,
@@ -80,7 +82,13 @@ pub use kernel::with_threads;
 pub use rng::Rng;
 pub use tensor::{Labels, Real, Shape, Tensor};
 
-/// The code of README.md, compiled and run.
+/// The code of README.md and of the guides, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/writing-a-layer.md")]
+struct WritingALayer;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/training.md")]
+struct Training;

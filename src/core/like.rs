@@ -9,6 +9,12 @@ use crate::{
 };
 use std::{borrow::Cow, ops};
 
+// The trait is one; its text is in three files. (A supertrait would have to be imported, too.)
+mod places;
+mod reductions;
+use places::places;
+use reductions::reductions;
+
 mod sealed {
     pub trait Sealed {}
     impl<F: super::Real> Sealed for super::Tensor<F> {}
@@ -30,6 +36,9 @@ macro_rules! methods { ($($(#[$doc:meta])* $op:ident { $($attr:ident: $ty:ty),* 
 /// are a panic that names the op, the shapes and the caller's line; the `try_` twins return an error instead.
 /// Elementwise ops of several inputs broadcast as NumPy does. Where a derivative does not exist, `docs/conventions.md`
 /// says what is taken.
+///
+/// Operators take numbers as f64, whatever the element type, on either side: `2.0 * x`, `1.0 - &x`, `x / f64::from(c)`.
+/// (In generic code on the right.)
 ///
 /// In generic code an owned `x.mul(&y)` is the operator and moves `x`; through a reference it is the method here.
 ///
@@ -115,6 +124,48 @@ pub trait TensorLike:
     fn param(&self, p: &Param<Self::Elem>) -> Self {
         self.place().param(p)
     }
+    /// `f(self)` without keeping its inner values: they are dropped after the forward pass and computed again in the
+    /// sweep, block by block. Memory for time; the gradients have the same bits. On plain tensors it is `f(self)`.
+    ///
+    /// What may be used afterwards of what `f` records is its result ([`Self::checkpoint_many`]: its results); another
+    /// value of the inside panics where it is read. Parameters, random masks, running statistics, watches, layers seen
+    /// by observers and checkpoints inside checkpoints work as without. [`Var::grads_recorded`] undoes the checkpoints
+    /// of its recording, at their price in memory.
+    ///
+    /// ```
+    /// use chainrule::prelude::*;
+    /// let mut tape = Tape::new();
+    /// let x = tape.begin().variable(&Tensor::new([2], vec![0.5, 1.0]));
+    /// let y = x.checkpoint(|x| (x.square().exp() * 0.1).tanh());
+    /// let g = y.sum().grads_of(&[x])?;
+    /// let x = tape.begin().variable(&Tensor::new([2], vec![0.5, 1.0]));
+    /// assert_eq!(g, (x.square().exp() * 0.1).tanh().sum().grads_of(&[x])?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// As `f`.
+    ///
+    /// # Source
+    /// Chen et al., "Training deep nets with sublinear memory cost", 2016.
+    #[track_caller]
+    fn checkpoint(&self, f: impl FnOnce(&Self) -> Self) -> Self {
+        let start = self.place().open_checkpoint();
+        let y = f(self);
+        self.place().close_checkpoint(start, &[&y]);
+        y
+    }
+    /// [`Self::checkpoint`] of a block with several results.
+    ///
+    /// # Panics
+    /// As `f`.
+    #[track_caller]
+    fn checkpoint_many(&self, f: impl FnOnce(&Self) -> Outputs<Self>) -> Outputs<Self> {
+        let start = self.place().open_checkpoint();
+        let y = f(self);
+        self.place().close_checkpoint(start, &y.iter().collect::<Outputs<_>>());
+        y
+    }
     /// `v` becomes the value of the buffer `p` when an optimizer commits the step; nothing in evaluation.
     ///
     /// # Panics
@@ -175,166 +226,23 @@ pub trait TensorLike:
         MatMul::check(self.shape(), b.shape(), false, false)?;
         Ok(self.matmul(b))
     }
+    /// The sum of the products of all elements: the inner product, of tensors of any one shape.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    #[track_caller]
+    fn dot(&self, b: &Self) -> Self {
+        Self::apply(Dot, &[self, b])
+    }
     /// `x w^T + b` for `x` of `[.., in]`, `w` of `[out, in]` and `b` of `[out]`: the arithmetic of a dense layer.
     #[track_caller]
     fn linear(&self, w: &Self, b: &Self) -> Self {
         Self::apply(Linear, &[self, w, b])
     }
 
-    /// The sum of all elements.
-    #[track_caller]
-    fn sum(&self) -> Self {
-        Self::apply(Sum::all(self.shape()), &[self])
-    }
-    /// The sum over some axes, which disappear.
-    #[track_caller]
-    fn sum_axes(&self, axes: &[usize]) -> Self {
-        Self::apply(Sum::over("sum", self.shape(), axes, Keep::No), &[self])
-    }
-    /// The sum over some axes, which stay with size 1.
-    #[track_caller]
-    fn sum_keep(&self, axes: &[usize]) -> Self {
-        Self::apply(Sum::over("sum", self.shape(), axes, Keep::Yes), &[self])
-    }
-    /// The mean of all elements; NaN if there are none.
-    #[track_caller]
-    fn mean(&self) -> Self {
-        self.sum().div_scalar(self.shape().size() as f64)
-    }
-    /// The mean over some axes, which disappear.
-    #[track_caller]
-    fn mean_axes(&self, axes: &[usize]) -> Self {
-        let sum = Sum::over("mean", self.shape(), axes, Keep::No);
-        Self::apply(sum, &[self]).div_scalar(sum.count(self.shape()))
-    }
-    /// The mean over some axes, which stay with size 1.
-    #[track_caller]
-    fn mean_keep(&self, axes: &[usize]) -> Self {
-        let sum = Sum::over("mean", self.shape(), axes, Keep::Yes);
-        Self::apply(sum, &[self]).div_scalar(sum.count(self.shape()))
-    }
-    /// The largest of all elements; NaN if one is. Ties share the derivative evenly.
-    ///
-    /// # Panics
-    /// If there are none.
-    #[track_caller]
-    fn max(&self) -> Self {
-        Self::apply(Max::all(self.shape()), &[self])
-    }
-    /// The largest over some axes, which disappear. Ties share the derivative evenly.
-    ///
-    /// # Panics
-    /// If one of the axes is empty.
-    #[track_caller]
-    fn max_axes(&self, axes: &[usize]) -> Self {
-        Self::apply(Max::over(self.shape(), axes, Keep::No), &[self])
-    }
-    /// The largest over some axes, which stay with size 1. Ties share the derivative evenly.
-    ///
-    /// # Panics
-    /// If one of the axes is empty.
-    #[track_caller]
-    fn max_keep(&self, axes: &[usize]) -> Self {
-        Self::apply(Max::over(self.shape(), axes, Keep::Yes), &[self])
-    }
-    /// Sums what broadcasting repeated, until `shape` is left: the transpose of [`Self::broadcast_to`].
-    #[track_caller]
-    fn sum_to(&self, shape: Shape) -> Self {
-        if self.shape() == shape { self.clone() } else { Self::apply(Sum::to(self.shape(), shape), &[self]) }
-    }
+    reductions!();
 
-    /// The same elements, row after row, in another shape; shares storage.
-    ///
-    /// # Panics
-    /// If the sizes differ; [`Self::try_reshape`] returns an error instead.
-    #[track_caller]
-    fn reshape(&self, shape: impl Into<Shape>) -> Self {
-        Self::apply(Reshape { shape: shape.into() }, &[self])
-    }
-    /// [`Self::reshape`] with an error instead of a panic.
-    #[track_caller]
-    fn try_reshape(&self, shape: impl Into<Shape>) -> Result<Self, Error> {
-        let shape = shape.into();
-        Reshape { shape }.check(self.shape())?;
-        Ok(self.reshape(shape))
-    }
-    /// A new axis of size 1 before `axis`.
-    #[track_caller]
-    fn unsqueeze(&self, axis: usize) -> Self {
-        self.reshape(unsqueezed(self.shape(), axis))
-    }
-    /// Without `axis`, which has size 1.
-    #[track_caller]
-    fn squeeze(&self, axis: usize) -> Self {
-        self.reshape(squeezed(self.shape(), axis))
-    }
-    /// Two axes exchanged; copies. (A matrix product needs no transposed copy: [`Self::matmul_nt`], [`Self::matmul_tn`].)
-    #[track_caller]
-    fn transpose(&self, a: usize, b: usize) -> Self {
-        Self::apply(Permute::exchange(self.shape(), a, b), &[self])
-    }
-    /// Axis `k` of the result is axis `axes[k]` of `self`; copies.
-    #[track_caller]
-    fn permute(&self, axes: &[usize]) -> Self {
-        Self::apply(Permute::new(self.shape(), axes), &[self])
-    }
-    /// Repeated to `shape`, as elementwise ops do by themselves.
-    ///
-    /// # Panics
-    /// If it does not broadcast to `shape`; [`Self::try_broadcast_to`] returns an error instead.
-    #[track_caller]
-    fn broadcast_to(&self, shape: impl Into<Shape>) -> Self {
-        let shape = shape.into();
-        if self.shape() == shape { self.clone() } else { Self::apply(BroadcastTo { shape }, &[self]) }
-    }
-    /// [`Self::broadcast_to`] with an error instead of a panic.
-    #[track_caller]
-    fn try_broadcast_to(&self, shape: impl Into<Shape>) -> Result<Self, Error> {
-        let shape = shape.into();
-        BroadcastTo { shape }.check(self.shape())?;
-        Ok(self.broadcast_to(shape))
-    }
-    /// One after the other along `axis`; all other sizes agree.
-    ///
-    /// # Panics
-    /// If there are none, or shapes do not fit; [`Self::try_concat`] returns an error instead.
-    #[track_caller]
-    fn concat(parts: &[&Self], axis: usize) -> Self {
-        Self::apply(Concat { axis }, parts)
-    }
-    /// [`Self::concat`] with an error instead of a panic.
-    #[track_caller]
-    fn try_concat(parts: &[&Self], axis: usize) -> Result<Self, Error> {
-        Concat { axis }.check(parts.iter().map(|part| part.shape()))?;
-        Ok(Self::concat(parts, axis))
-    }
-    /// The places `range` of `axis`; along axis 0 it shares storage.
-    ///
-    /// # Panics
-    /// If the axis does not exist or the range leaves it.
-    #[track_caller]
-    fn slice(&self, axis: usize, range: ops::Range<usize>) -> Self {
-        Self::apply(Slice { axis, start: range.start, end: range.end }, &[self])
-    }
-    /// Zeros of size `size` along `axis`, with `self` from place `start`: the transpose of [`Self::slice`].
-    #[track_caller]
-    fn pad_axis(&self, axis: usize, start: usize, size: usize) -> Self {
-        Self::apply(PadAxis { axis, start, size }, &[self])
-    }
-    /// The places `ids` of `axis`, in that order, repeated as often as asked.
-    ///
-    /// # Panics
-    /// If the axis does not exist, or `ids` may exceed it; [`Self::try_index_select`] returns an error instead.
-    #[track_caller]
-    fn index_select(&self, axis: usize, ids: &Labels) -> Self {
-        Self::apply(IndexSelect { axis, ids: ids.clone() }, &[self])
-    }
-    /// [`Self::index_select`] with an error instead of a panic.
-    #[track_caller]
-    fn try_index_select(&self, axis: usize, ids: &Labels) -> Result<Self, Error> {
-        IndexSelect { axis, ids: ids.clone() }.check(self.shape())?;
-        Ok(self.index_select(axis, ids))
-    }
+    places!();
 
     /// `e^x / sum(e^x)` along the last axis, without overflow. (Another axis: [`Self::transpose`] before and after.)
     #[track_caller]
@@ -352,7 +260,7 @@ pub trait TensorLike:
     /// If the number of rows or classes differs from the labels'.
     #[track_caller]
     fn softmax_cross_entropy(&self, labels: &Labels) -> Self {
-        Self::apply(SoftmaxCrossEntropy { labels: labels.clone() }, &[self])
+        Self::apply(SoftmaxCrossEntropy(LabelTargets::new(labels.clone())), &[self])
     }
     /// The mean of `(x - target)^2`.
     ///
@@ -362,6 +270,28 @@ pub trait TensorLike:
     fn mse(&self, target: &Self) -> Self {
         same_shape("mse", self.shape(), target.shape());
         TensorLike::sub(self, target).square().mean()
+    }
+
+    /// Each row normalised, then scaled and shifted: `(x - mean) / sqrt(var + eps) * weight + bias`, where a row is the last
+    /// axes of `self`, as many as `weight` and `bias` have, and `var` is the mean of `(x - mean)^2` over a row.
+    ///
+    /// Rows far from 0 keep their digits: mean and variance are taken in two passes.
+    /// ```
+    /// use chainrule::prelude::*;
+    /// let x = Tensor::new([2, 3], vec![1.0, 2.0, 3.0, 10.0, 10.0, 10.0]);
+    /// let y = x.layer_norm(&Tensor::ones([3]), &Tensor::zeros([3]), 1e-5);
+    /// assert!((y.at([0, 2]) - 1.5f32.sqrt()).abs() < 1e-4 && y.at([1, 0]) == 0.0);
+    /// ```
+    ///
+    /// # Panics
+    /// If `weight` has no axis or not the sizes of the last axes of `self`, `bias` another shape than `weight`, or `eps` is
+    /// negative or NaN.
+    ///
+    /// # Source
+    /// Ba, Kiros and Hinton, "Layer normalization", 2016.
+    #[track_caller]
+    fn layer_norm(&self, weight: &Self, bias: &Self, eps: f64) -> Self {
+        Self::apply(LayerNorm { eps }, &[self, weight, bias])
     }
 
     /// In training each element is 0 with probability `p`, else divided by `1 - p`; the identity in evaluation.

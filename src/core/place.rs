@@ -1,6 +1,6 @@
 use crate::{
     core::{Param, Recording, TensorLike, Var},
-    tensor::{Real, Tensor},
+    tensor::{Labels, Real, Tensor},
 };
 use std::marker::PhantomData;
 
@@ -22,6 +22,14 @@ pub trait Place: Copy + sealed::Sealed {
     /// A parameter; on a recording always the same node.
     #[track_caller]
     fn param(self, p: &Param<Self::Elem>) -> Self::Array;
+    /// 1 at the class of each label, else 0, as data: [`Tensor::one_hot`].
+    ///
+    /// # Panics
+    /// If the labels may exceed `classes`, or have six axes already.
+    #[track_caller]
+    fn one_hot(self, labels: &Labels, classes: usize) -> Self::Array {
+        self.constant(&Tensor::one_hot_of(labels, classes))
+    }
     /// Whether layers behave as in training.
     fn training(self) -> bool;
     /// A key for random numbers; `None` in evaluation. `who` is named where drawing is refused.
@@ -36,6 +44,13 @@ pub trait Place: Copy + sealed::Sealed {
     /// If `p` is not a [buffer](Param::buffer), or `v` has another shape or lives elsewhere.
     #[track_caller]
     fn update(self, p: &Param<Self::Elem>, v: &Self::Array);
+    /// Where a checkpoint begins.
+    #[doc(hidden)]
+    fn open_checkpoint(self) -> usize;
+    /// Drops what was recorded since, except these results.
+    #[doc(hidden)]
+    #[track_caller]
+    fn close_checkpoint(self, start: usize, results: &[&Self::Array]);
 }
 
 /// Plain tensors: nothing is recorded.
@@ -68,6 +83,10 @@ impl<F: Real> Place for Eager<F> {
         None
     }
     fn update(self, _: &Param<F>, _: &Tensor<F>) {}
+    fn open_checkpoint(self) -> usize {
+        0
+    }
+    fn close_checkpoint(self, _: usize, _: &[&Tensor<F>]) {}
 }
 
 impl<'t, F: Real> Place for &'t Recording<F> {
@@ -91,5 +110,12 @@ impl<'t, F: Real> Place for &'t Recording<F> {
     #[track_caller]
     fn update(self, p: &Param<F>, v: &Var<'t, F>) {
         self.note_update(p, *v);
+    }
+    fn open_checkpoint(self) -> usize {
+        self.len()
+    }
+    #[track_caller]
+    fn close_checkpoint(self, start: usize, results: &[&Var<'t, F>]) {
+        Recording::close_checkpoint(self, start, results);
     }
 }

@@ -1,6 +1,6 @@
 //! Sums and maxima over axes, in a fixed order.
-use super::{dispatch::loops, starts::Starts};
-use crate::real::Base;
+use super::{dispatch::loops, starts::Starts, threads::sum_of_pieces};
+use crate::{formula::Lanes, real::Base};
 
 /// Calls `f(start, block)` for each block of `inner` elements of `x`, which lies in row-major order over `outer` and the
 /// block; `start` is where the steps lead in the result (step 0: a reduced axis).
@@ -14,9 +14,26 @@ fn walk<F: Base>(outer: &[usize], steps: &[usize], inner: usize, x: &[F], mut f:
     }
 }
 
+/// The sum over the axes of step 0; neighbouring axes of one kind are merged.
+pub(super) fn sum<F: Lanes>(sizes: &[usize], steps: &[usize], x: &[F], out: &mut [F]) {
+    match (steps, &mut *out) {
+        ([0], [sum]) => *sum = F::of(sum_of_pieces(x.len(), |piece| all(&x[piece]))),
+        _ => sum_axes(sizes, steps, x, out),
+    }
+}
+
+/// Fast; overflows and underflows as f64 does.
+pub(super) fn sum_squares<F: Lanes>(x: &[F]) -> f64 {
+    sum_of_pieces(x.len(), |piece| squares(&x[piece]))
+}
+
+/// The sum of the products of elements.
+pub(super) fn dot<F: Lanes>(a: &[F], b: &[F]) -> f64 {
+    sum_of_pieces(a.len(), |piece| products(&a[piece.clone()], &b[piece]))
+}
+
 loops! {
-    /// The sum over the axes of step 0; neighbouring axes of one kind are merged.
-    fn sum<F>(sizes: &'a [usize], steps: &'a [usize], x: &'a [F], out: &'a mut [F]) {
+    fn sum_axes<F>(sizes: &'a [usize], steps: &'a [usize], x: &'a [F], out: &'a mut [F]) {
         out.fill(F::zero());
         match (sizes, steps) {
             ([outer @ .., rows, n], [.., 0, 1]) => {
@@ -32,24 +49,39 @@ loops! {
 
     /// A NaN wins; of nothing it is -inf.
     fn max<F>(sizes: &'a [usize], steps: &'a [usize], x: &'a [F], out: &'a mut [F]) {
-        out.fill(F::neg_infinity());
         // `|`, not `||`: a branch would keep the loop from vectorising.
-        let larger = |max: F, x: F| if (max >= x) | max.is_nan() { max } else { x };
-        match (sizes, steps) {
-            ([outer @ .., rows, n], [.., 0, 1]) => walk(outer, steps, rows * n, x, |start, block| {
-                for row in block.chunks_exact(*n) {
-                    out[start..][..*n].iter_mut().zip(row).for_each(|(o, &x)| *o = larger(*o, x));
-                }
-            }),
-            ([outer @ .., n], [.., 0]) => {
-                walk(outer, steps, *n, x, |start, row| out[start] = larger(out[start], fold(row, F::neg_infinity(), larger)));
-            }
-            _ => out.copy_from_slice(x),
-        }
+        extreme(sizes, steps, x, out, F::neg_infinity(), |max, x| if (max >= x) | max.is_nan() { max } else { x });
     }
 
-    fn sum_squares<F>(x: &'a [F]) -> f64 {
+    /// A NaN wins; of nothing it is inf.
+    fn min<F>(sizes: &'a [usize], steps: &'a [usize], x: &'a [F], out: &'a mut [F]) {
+        extreme(sizes, steps, x, out, F::infinity(), |min, x| if (min <= x) | min.is_nan() { min } else { x });
+    }
+
+    fn squares<F>(x: &'a [F]) -> f64 {
         lanes(x, |x| x.f64() * x.f64())
+    }
+
+    fn all<F>(x: &'a [F]) -> f64 {
+        total(x)
+    }
+
+    /// Products in the element type, 16 of them added there to each of 64 lanes, and those sums in f64.
+    fn products<F>(a: &'a [F], b: &'a [F]) -> f64 {
+        let mut sum = 0.0;
+        for (a, b) in a.chunks(1024).zip(b.chunks(1024)) {
+            let mut lanes = [F::zero(); 64];
+            let (a, a_tail) = a.split_at(a.len() / 64 * 64);
+            let (b, b_tail) = b.split_at(a.len());
+            for (a, b) in a.chunks_exact(64).zip(b.chunks_exact(64)) {
+                for l in 0..64 {
+                    lanes[l] = lanes[l] + a[l] * b[l];
+                }
+            }
+            sum += total(&lanes);
+            sum += a_tail.iter().zip(b_tail).map(|(a, b)| (*a * *b).f64()).sum::<f64>();
+        }
+        sum
     }
 
     fn sum_squares_scaled<F>(x: &'a [F], unit: f64, limit: f64) -> f64 {
@@ -65,6 +97,23 @@ loops! {
 
     fn all_finite<F>(x: &'a [F]) -> bool {
         lanes(x, |x| f64::from(!x.is_finite())) == 0.0
+    }
+}
+
+/// The outermost over the axes of step 0.
+#[inline(always)]
+fn extreme<F: Base>(sizes: &[usize], steps: &[usize], x: &[F], out: &mut [F], start: F, outer_of: impl Fn(F, F) -> F) {
+    out.fill(start);
+    match (sizes, steps) {
+        ([outer @ .., rows, n], [.., 0, 1]) => walk(outer, steps, rows * n, x, |at, block| {
+            for row in block.chunks_exact(*n) {
+                out[at..][..*n].iter_mut().zip(row).for_each(|(o, &x)| *o = outer_of(*o, x));
+            }
+        }),
+        ([outer @ .., n], [.., 0]) => {
+            walk(outer, steps, *n, x, |at, row| out[at] = outer_of(out[at], fold(row, start, &outer_of)));
+        }
+        _ => out.copy_from_slice(x),
     }
 }
 
@@ -108,7 +157,7 @@ pub(super) fn total<F: Base>(x: &[F]) -> f64 {
 }
 
 #[inline(always)]
-fn lanes<F: Base>(x: &[F], f: impl Fn(F) -> f64) -> f64 {
+pub(super) fn lanes<F: Base>(x: &[F], f: impl Fn(F) -> f64) -> f64 {
     let mut sums = [0.0; 16];
     let chunks = x.chunks_exact(16);
     let tail: f64 = chunks.remainder().iter().map(|&x| f(x)).sum();

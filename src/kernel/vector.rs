@@ -19,6 +19,10 @@ loops! {
     fn axpy<F>(c: F, x: &'a [F], out: &'a mut [F]) {
         out.iter_mut().zip(x).for_each(|(o, &x)| *o += c * x);
     }
+    /// out += c * (x - out): in this form rounding has no drift.
+    fn lerp_into<F>(c: F, x: &'a [F], out: &'a mut [F]) {
+        out.iter_mut().zip(x).for_each(|(o, &x)| *o += c * (x - *o));
+    }
     fn scale_by<F>(c: F, out: &'a mut [F]) {
         out.iter_mut().for_each(|o| *o = *o * c);
     }
