@@ -138,6 +138,11 @@ fn variance_far_from_zero() {
         }
         assert_relative_eq!(x.std_axes(&[1], 1).data()[0].f64(), exact.sqrt(), max_relative = 4.0 * F::epsilon().f64());
     }
+    // The mean lies between two neighbours: what rounding it leaves is as large as the spread.
+    let pair = Tensor::new([2], vec![16_777_216.0, 16_777_218.0]);
+    assert_eq!((pair.var(0).item(), pair.std(0).item()), (1.0, 1.0));
+    let pair = Tensor::<f64>::of([2], vec![2f64.powi(53), 2f64.powi(53) + 2.0]);
+    assert_eq!((pair.var(0).item(), pair.std(0).item()), (1.0, 1.0));
     check::<f64>(1e8, 1.0);
     check::<f64>(2f64.powi(40), 2f64.powi(-10));
     check::<f32>(1e4, 0.25);
