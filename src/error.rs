@@ -11,7 +11,7 @@ pub enum ErrorKind {
     NoGradient,
     /// A NaN or an infinity where a finite number is needed.
     NonFinite,
-    /// Gradients that belong to another module.
+    /// Gradients or values that belong to another module, or a path that the module does not have.
     Mismatch,
     /// A derivative rule that gave too little, or a cotangent of another shape.
     BadRule,

@@ -82,7 +82,13 @@ pub use kernel::with_threads;
 pub use rng::Rng;
 pub use tensor::{Labels, Real, Shape, Tensor};
 
-/// The code of README.md, compiled and run.
+/// The code of README.md and of the guides, compiled and run.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/writing-a-layer.md")]
+struct WritingALayer;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/training.md")]
+struct Training;

@@ -5,8 +5,9 @@ pub use crate::core::{
 pub use crate::error::{Error, ErrorKind};
 pub use crate::module;
 pub use crate::nn::{
-    Dense, Dropout, Gelu, GeluTanh, Init, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh,
+    BceWithLogits, CrossEntropy, Dense, Dropout, Ema, Embedding, Gelu, GeluTanh, Huber, Init, KlDiv, L1, LayerNorm,
+    LeakyRelu, LogSoftmax, Mse, Nll, Reduction, Relu, Residual, Sigmoid, Silu, SmoothL1, Softmax, Softplus, Tanh,
 };
-pub use crate::optim::{Adam, ClipGlobalNorm, ClipValue, Optimizer, Sgd};
+pub use crate::optim::{Adam, AdamW, ClipGlobalNorm, ClipNorm, ClipValue, Groups, Optimizer, RmsProp, Sgd};
 pub use crate::rng::Rng;
 pub use crate::tensor::{Labels, Real, Shape, Tensor};

@@ -153,6 +153,11 @@ fn gelu_angle_slope(x: Dd) -> Dd {
     let cubic = c(3.0) * c(44715.0) / c(1_000_000.0);
     two() * (two() / dd::PI).sqrt() * (one() + cubic * x * x)
 }
+/// The scale, or that times alpha, with the digits of the paper's code (its constants are decimals).
+fn selu_factor(left: bool) -> Dd {
+    let scale = c(1.050_700_987_355_480_5);
+    if left { scale * c(1.673_263_242_354_377_2) } else { scale }
+}
 fn sech2(x: Dd) -> Dd {
     c(4.0) * (two() * x).logistic_slope()
 }
@@ -161,6 +166,23 @@ functions! {
     exp: Exp {}, -690.0, 690.0; |x| x.exp(), whole(x.exp());
     exp_near_0: Exp {}, -3.0, 3.0; |x| x.exp(), whole(x.exp());
     ln: Ln {}, 0.0, 30.0; |x| x.ln(), whole(one() / x);
+    exp_m1: ExpM1 {}, -40.0, 88.0; |x| x.exp_m1(), whole(x.exp());
+    exp_m1_near_0: ExpM1 {}, -1.0, 1.0; |x| x.exp_m1(), whole(x.exp());
+    ln_1p: Ln1p {}, -0.99, 30.0; |x| x.ln_1p(), whole(one() / (one() + x));
+    ln_1p_near_minus_1: Ln1p {}, -1.0, -0.9; |x| x.ln_1p(), whole(one() / (one() + x));
+    ln_1p_far_out: Ln1p {}, 1.0, 1e30; |x| x.ln_1p(), whole(one() / (one() + x));
+    sin: Sin {}, -30.0, 30.0; |x| x.sin(), whole(x.cos());
+    cos: Cos {}, -30.0, 30.0; |x| x.cos(), whole(-x.sin());
+    sin_far_out: Sin {}, -1e5, 1e5; |x| x.sin(), whole(x.cos());
+    tan: Tan {}, -30.0, 30.0; |x| x.sin() / x.cos(), whole(one() / (x.cos() * x.cos()));
+    log_sigmoid: LogSigmoid {}, -60.0, 60.0; |x| -(-x).softplus(), whole((-x).sigmoid());
+    log_sigmoid_far_out: LogSigmoid {}, -600.0, 600.0; |x| -(-x).softplus(), whole((-x).sigmoid());
+    elu: Elu { alpha: 0.75 }, -40.0, 3.0; |x| if x.hi > 0.0 { x } else { c(0.75) * x.exp_m1() },
+        whole(if x.hi > 0.0 { one() } else { c(0.75) * x.exp() });
+    selu: Selu {}, -40.0, 3.0; |x| if x.hi > 0.0 { x * selu_factor(false) } else { x.exp_m1() * selu_factor(true) },
+        whole(if x.hi > 0.0 { selu_factor(false) } else { x.exp() * selu_factor(true) });
+    hardtanh: Hardtanh {}, -3.0, 3.0; |x| if x.abs().hi > 1.0 { c(x.hi.signum()) } else { x },
+        whole(c(f64::from(x.abs().hi < 1.0)));
     sqrt: Sqrt {}, 0.0, 30.0; |x| x.sqrt(), whole(c(0.5) / x.sqrt());
     recip: Recip {}, -30.0, 30.0; |x| one() / x, whole(-one() / (x * x));
     square: Square {}, -30.0, 30.0; |x| x * x, whole(x + x);

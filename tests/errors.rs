@@ -2,6 +2,9 @@
 #![allow(clippy::op_ref, clippy::clone_on_copy, reason = "one text serves tensors, which need it, and variables")]
 #[path = "common/engine.rs"]
 mod engine;
+#[macro_use]
+#[path = "common/refused.rs"]
+mod refused;
 
 use chainrule::{
     core::{Op, OpMany, Outputs, Saved, Vjp},
@@ -10,58 +13,9 @@ use chainrule::{
     prelude::*,
 };
 use engine::{Caught, caught, data, here, mlp};
-use std::panic::Location;
+use refused::{blames, refused};
 
 const FILE: &str = "tests/errors.rs";
-
-/// The panic of `f`, which blames a line of the call.
-#[track_caller]
-fn blamed(f: impl FnOnce()) -> (String, u32) {
-    let at = Location::caller();
-    let Caught { text, file, line } = caught(f);
-    assert_eq!(
-        (&*file, at.line() <= line && line <= at.line() + 8),
-        (FILE, true),
-        "{text}: blames {file}:{line}, not {at}"
-    );
-    (text, line)
-}
-
-/// `f` panics with exactly this text, then its own line in brackets.
-#[track_caller]
-fn refused(text: &str, f: impl FnOnce()) {
-    let (seen, line) = blamed(f);
-    let rest = seen.strip_prefix(text).unwrap_or_else(|| panic!("{seen}\ninstead of\n{text}"));
-    assert!(rest.starts_with(&format!(" ({FILE}:{line}:")) && rest.ends_with(')'), "{seen}");
-}
-
-/// The same, for texts without the line: only the panic itself blames it.
-#[track_caller]
-fn blames(text: &str, f: impl FnOnce()) {
-    assert_eq!(blamed(f).0, text);
-}
-
-/// Refused on plain tensors and on variables.
-macro_rules! both {
-    ($text:expr, [$($shape:expr),*], |$x:ident| $call:expr) => {{
-        let t: Vec<Tensor> = vec![$(Tensor::zeros($shape)),*];
-        refused($text, || {
-            let $x = &t[..];
-            let _ = $call;
-        });
-        let mut tape = Tape::new();
-        let r = tape.begin_train(&mut Rng::seed(1));
-        let v: Vec<Var<'_>> = t.iter().map(|t| r.variable(t)).collect();
-        refused($text, || {
-            let $x = &v[..];
-            let _ = $call;
-        });
-        // The refusal left nothing behind.
-        if let Some(x) = v.first() && x.shape().size() > 0 {
-            assert_eq!((*x * 2.0).sum().grads_of(&[*x]).unwrap()[0].data()[0], 2.0);
-        }
-    }};
-}
 
 const HUGE: usize = 1 << 40;
 
@@ -170,13 +124,13 @@ fn places() {
     });
     let huge = format!("index_select: shape [2, {}, 0] has more elements than memory can hold", 1usize << 59);
     both!(&huge, [[1, 1 << 59, 0]], |x| x[0].index_select(0, &Labels::new([0, 0], 1).unwrap()));
-    let scatter = |axis, size| op::ScatterAdd { axis, ids: Labels::new([0, 3], 4).unwrap(), size };
-    both!("scatter_add: axis 2 of shape [2, 3], which has 2 axes", [[2, 3]], |x| {
+    let scatter = |axis, size| op::IndexAdd { axis, ids: Labels::new([0, 3], 4).unwrap(), size };
+    both!("index_add: axis 2 of shape [2, 3], which has 2 axes", [[2, 3]], |x| {
         TensorLike::apply(scatter(2, 4), &[&x[0]])
     });
-    both!("scatter_add: 2 ids for axis 1 of shape [2, 3]", [[2, 3]], |x| TensorLike::apply(scatter(1, 4), &[&x[0]]));
-    both!("scatter_add: ids below 4 into 3 places", [[2, 3]], |x| TensorLike::apply(scatter(0, 3), &[&x[0]]));
-    let huge = format!("scatter_add: shape [{}, 3] has more elements than memory can hold", usize::MAX);
+    both!("index_add: 2 ids for axis 1 of shape [2, 3]", [[2, 3]], |x| TensorLike::apply(scatter(1, 4), &[&x[0]]));
+    both!("index_add: ids below 4 into 3 places", [[2, 3]], |x| TensorLike::apply(scatter(0, 3), &[&x[0]]));
+    let huge = format!("index_add: shape [{}, 3] has more elements than memory can hold", usize::MAX);
     both!(&huge, [[2, 3]], |x| TensorLike::apply(scatter(0, usize::MAX), &[&x[0]]));
 }
 

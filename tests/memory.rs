@@ -4,7 +4,15 @@
 #[path = "common/counting.rs"]
 mod counting;
 
-use chainrule::{core::Recorded, prelude::*, with_threads};
+use chainrule::{
+    core::Recorded,
+    optim::{
+        Agc, AutoClip, NonFinite, ReportUpdates, ZClip,
+        schedule::{Cosine, Schedule, Scheduled},
+    },
+    prelude::*,
+    with_threads,
+};
 use counting::{CALLS, LARGEST, LIVE};
 use std::{hint::black_box, sync::atomic::Ordering::SeqCst};
 
@@ -99,6 +107,14 @@ fn step<F: Real>(sizes: &[usize], batch: usize, mut opt: impl Optimizer<F>, obse
     (seen, count, packing)
 }
 
+/// Every kind of link, with a schedule.
+fn everything() -> impl Optimizer {
+    let groups = Groups::new().no_decay("*.bias").rate_factor("layers.0", 0.5).freeze("layers.1.bias");
+    let clips = (Agc::default().skip("layers.0"), ClipNorm::new(1.0), AutoClip::default().window(4), ZClip::default());
+    let opt = Scheduled::new(AdamW::new(0.01).amsgrad(), Cosine::new(0.01, 100).warm_up(5));
+    (groups, ReportUpdates, clips.0, clips.1, clips.2, clips.3, ClipValue::new(0.1), opt)
+}
+
 fn a_warm_step_allocates_nothing_of_ours() {
     for threads in [1, 2] {
         let per_product = if threads == 1 { 2 } else { 5 };
@@ -118,6 +134,8 @@ fn a_warm_step_allocates_nothing_of_ours() {
                     ("Adam, observed", step::<f32>(sizes, batch, Adam::new(0.01), true)),
                     ("norm, value, Sgd", step::<f32>(sizes, batch, (a, b, Sgd::new(0.01)), false)),
                     ("value, norm, Adam", step::<f64>(sizes, batch, (d, c, Adam::new(0.01)), true)),
+                    ("everything", step::<f32>(sizes, batch, everything(), true)),
+                    ("RMSProp, zeroed", step::<f64>(sizes, batch, (b.non_finite(NonFinite::Zero), RmsProp::new(0.01).centered().momentum(0.5)), false)),
                 ] {
                     println!("{threads} threads, {sizes:?} x {batch}, {name}: {seen} allocations; {count} products: {packing}");
                     assert!(seen <= packing, "{sizes:?} {name}: {seen} allocations, {packing} in the products");
@@ -148,6 +166,67 @@ fn two_modules_in_turn_allocate_nothing_of_ours() {
         // The boxes of ops are kept by place: two programs in turn on one tape write each other's anew.
         println!("two modules in turn: {seen} allocations");
         assert!(seen <= 30, "{seen}");
+    })
+    .expect("a thread");
+}
+
+/// A step made of everything that moves, picks and reduces.
+fn the_rest_of_the_vocabulary_allocates_nothing_of_ours() {
+    let (net, mut tape) = (Param::new(Tensor::<f64>::normal_of([4, 6], 0.0, 1.0, &mut Rng::seed(1))), Tape::new());
+    let index = Labels::new((0..8).map(|i| i % 6), 6).expect("below 6").reshape([4, 2]);
+    let mut one = || {
+        let r = tape.begin();
+        let x = r.param(&net);
+        let [low, high] = &x.split(1, 3)[..] else { panic!("two parts") };
+        let y = TensorLike::stack(&[low, high], 0).flip(&[0, 2]).pad(&[(0, 0), (1, 0), (0, 1)], 0.5);
+        let picked = x.gather(1, &index);
+        let added = x.scatter_add(1, &index, &picked);
+        let hot = r.one_hot(&added.argmax(1), 6);
+        let (w, b) = (x.mean_axes(&[0]), x.min_axes(&[0]));
+        let rows = (added * hot).layer_norm(&w, &b, 1e-5).elu(0.5).sin();
+        let sizes = [
+            rows.var(1),
+            rows.std_axes(&[0], 0).sum(),
+            y.norm(),
+            y.logsumexp_axes(&[0, 2]).max(),
+            rows.prod_keep(&[0]).sum(),
+        ];
+        let loss = sizes.into_iter().reduce(|a, b| a + b).expect("a loss");
+        black_box(loss.backward(&net).expect("gradients"));
+    };
+    for _ in 0..5 {
+        one();
+    }
+    let seen = fewest(10, &mut one);
+    assert_eq!(seen, 0);
+}
+
+struct Words {
+    table: Embedding,
+    norm: LayerNorm,
+    hidden: Residual<Dense>,
+}
+module!(Words { table, norm, hidden });
+
+/// A padded table used twice, a normalised residual layer, a loss with every setting, a moving average.
+fn layers_and_losses_allocate_nothing_of_ours() {
+    with_threads(1, || {
+        let rng = &mut Rng::seed(1);
+        let table = Embedding::new(6, 4, rng).padding(0).expect("a row");
+        let mut net = Words { table, norm: LayerNorm::new([4]), hidden: Residual::new(Dense::new(4, 4, rng)) };
+        let (mut opt, mut ema, mut tape) = (Adam::new(0.01), Ema::new(0.9).expect("a decay"), Tape::new());
+        let (ids, next) = (Labels::new([1, 0, 3, 3], 6).expect("below"), Labels::new([0, 3, 3, 5], 6).expect("below"));
+        let loss = CrossEntropy::new().ignore(0).smoothing(0.1).expect("a share").weights(&[1.5; 6]).expect("weights");
+        let mut one = || {
+            let h = net.hidden.forward(&net.norm.forward(&net.table.forward(tape.begin(), &ids)));
+            let g = loss.forward(&net.table.scores(&h), &next).backward(&net).expect("gradients");
+            opt.step(&mut net, &g).expect("a step");
+            ema.update(&net).expect("finite");
+        };
+        for _ in 0..5 {
+            one();
+        }
+        assert_eq!(fewest(10, &mut one), 0);
     })
     .expect("a thread");
 }
@@ -262,13 +341,15 @@ fn refusals_allocate_no_storage() {
 #[test]
 fn one_after_the_other() {
     // Threads of a pool free their storage at their leisure, so what uses pools comes last.
-    let parts: [(&str, fn()); 7] = [
+    let parts: [(&str, fn()); 9] = [
         ("live bytes", live_bytes_stay),
         ("dropped elsewhere", gradients_dropped_on_another_thread_do_not_pile_up),
         ("a million nodes", a_million_nodes_on_a_small_stack),
         ("refusals", refusals_allocate_no_storage),
+        ("the vocabulary", the_rest_of_the_vocabulary_allocates_nothing_of_ours),
         ("checkpoints", a_step_with_checkpoints_allocates_nothing_of_ours),
         ("two modules", two_modules_in_turn_allocate_nothing_of_ours),
+        ("layers and losses", layers_and_losses_allocate_nothing_of_ours),
         ("a warm step", a_warm_step_allocates_nothing_of_ours),
     ];
     for (name, part) in parts {

@@ -1,9 +1,14 @@
 //! Layers against loops, and how weights begin against the published variances.
+#[path = "common/engine.rs"]
+mod engine;
+
 use approx::assert_relative_eq;
 use chainrule::{
-    nn::{Draw, Fan, Init, LogSoftmax},
+    check::gradcheck_module,
+    nn::{Draw, Fan},
     prelude::*,
 };
+use engine::caught;
 
 // ---- how weights begin --------------------------------------------------------------------------------------------------
 
@@ -50,6 +55,117 @@ fn published_variances() {
             Draw::Uniform,
         );
     }
+}
+
+#[test]
+fn lecun_is_normal_or_uniform_with_the_variance_of_fan_in() {
+    let rng = &mut Rng::seed(2);
+    check("lecun", &Init::lecun().tensor([300, 400], rng), 0.05, Draw::Normal);
+    check("lecun, uniform", &Init::lecun().draw(Draw::Uniform).tensor([300, 400], rng), 0.05, Draw::Uniform);
+    check("lecun, kernel", &Init::lecun().tensor([64, 16, 5, 5], rng), 0.05, Draw::Normal);
+}
+
+/// Density and distribution function of the standard normal.
+fn phi(z: f64) -> (f64, f64) {
+    ((-z * z / 2.0).exp() / std::f64::consts::TAU.sqrt(), Tensor::<f64>::filled([], z).normal_cdf().item())
+}
+
+#[test]
+fn truncated_normals_have_the_moments_of_the_formula() -> Result<(), Error> {
+    let rng = &mut Rng::seed(3);
+    // Every way of proposing: wide, narrow around 0, far in either tail, long and short.
+    let cases = [(-2.0, 2.0), (-1.0, 0.5), (-9.0, 0.0), (1.0, 8.0), (3.0, 3.1), (-8.0, -2.5), (0.0, 9.0), (0.5, 1.0)];
+    for (a, b) in cases {
+        let (mean, std) = (0.3, 0.7);
+        let init = Init::truncated_normal_within(mean, std, mean + std * a, mean + std * b)?;
+        let (n, x) = (100_000.0, init.tensor::<f64>([100_000], rng));
+        let z: Vec<f64> = x.data().iter().map(|x| (x - mean) / std).collect();
+        assert!(z.iter().all(|z| (a - 1e-12..=b + 1e-12).contains(z)), "{a} {b}");
+        let ((pa, ca), (pb, cb)) = (phi(a), phi(b));
+        let mass = cb - ca;
+        let expect = (pa - pb) / mass;
+        let variance = 1.0 + (a * pa - b * pb) / mass - expect * expect;
+        let seen = z.iter().sum::<f64>() / n;
+        let spread = z.iter().map(|z| (z - seen).powi(2)).sum::<f64>() / n;
+        assert!((seen - expect).abs() < 5.0 * (variance / n).sqrt(), "{a} {b}: mean {seen}, expected {expect}");
+        assert!((spread / variance - 1.0).abs() < 0.05, "{a} {b}: variance {spread}, expected {variance}");
+        // The share below the middle.
+        let middle = (a + b) / 2.0;
+        let share = z.iter().filter(|z| **z < middle).count() as f64 / n;
+        assert!((share - (phi(middle).1 - ca) / mass).abs() < 0.01, "{a} {b}: {share} below the middle");
+    }
+    let x = Init::truncated_normal(1.0, 0.1)?.tensor::<f32>([10_000], rng);
+    let (lo, hi) = x.data().iter().fold((9f32, 0f32), |(lo, hi), x| (lo.min(*x), hi.max(*x)));
+    assert!((0.8..0.81).contains(&lo) && (1.19..=1.2).contains(&hi), "{lo} {hi}");
+    for (mean, std, lo, hi) in
+        [(0.0, 0.0, -1.0, 1.0), (0.0, 1.0, 1.0, 1.0), (f64::NAN, 1.0, -1.0, 1.0), (0.0, 1.0, f64::NAN, 1.0)]
+    {
+        let e = Init::truncated_normal_within(mean, std, lo, hi).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::BadData);
+        let text = format!(
+            "truncated_normal: needs a finite mean, a standard deviation greater than 0 and lo < hi, got mean {mean}, standard \
+             deviation {std}, bounds {lo} and {hi}"
+        );
+        assert_eq!(e.to_string(), text);
+    }
+    Ok(())
+}
+
+/// How far `a a^T` is from `c` times the identity.
+fn off<F: Real>(a: &Tensor<F>, c: f64) -> f64 {
+    let n = a.shape()[0];
+    let product = a.to::<f64>().matmul_nt(&a.to::<f64>());
+    let entry = |(e, x): (usize, &f64)| (x - if e / n.max(1) == e % n.max(1) { c } else { 0.0 }).abs();
+    product.data().iter().enumerate().map(entry).fold(0.0, f64::max)
+}
+
+#[test]
+fn orthogonal_rows_or_columns() {
+    let rng = &mut Rng::seed(4);
+    for (rows, columns) in [(1, 1), (5, 5), (3, 90), (90, 3), (150, 100), (100, 100), (33, 64), (0, 4), (4, 0)] {
+        let w = Init::orthogonal().gain(2.0).tensor::<f64>([rows, columns], rng);
+        let short = if rows <= columns { w.clone() } else { w.transpose(0, 1) };
+        assert!(off(&short, 4.0) < 1e-12, "{rows} {columns}: {:e}", off(&short, 4.0));
+        let w = Init::orthogonal().tensor::<f32>([rows, columns], rng);
+        let short = if rows <= columns { w } else { w.transpose(0, 1) };
+        assert!(off(&short, 1.0) < 1e-6, "{rows} {columns}: {:e}", off(&short, 1.0));
+    }
+    // A kernel [out, in, h, w] is [out, the rest].
+    let w = Init::orthogonal().tensor::<f64>([4, 2, 3, 3], rng).reshape([4, 18]);
+    assert!(off(&w, 1.0) < 1e-12);
+    // Uniform over orthogonal matrices: of a 2 x 2, entries have mean 0, variance 1/2 and both determinants occur.
+    let all: Vec<Tensor<f64>> = (0..4000).map(|_| Init::orthogonal().tensor([2, 2], rng)).collect();
+    for e in 0..4 {
+        let mean = all.iter().map(|w| w.data()[e]).sum::<f64>() / 4000.0;
+        let square = all.iter().map(|w| w.data()[e].powi(2)).sum::<f64>() / 4000.0;
+        assert!(mean.abs() < 0.06 && (square - 0.5).abs() < 0.04, "entry {e}: {mean}, {square}");
+    }
+    let turns = all.iter().filter(|w| w.at([0, 0]) * w.at([1, 1]) > w.at([0, 1]) * w.at([1, 0])).count();
+    assert!((1800..2200).contains(&turns), "{turns}");
+}
+
+#[test]
+fn identities() {
+    let rng = &mut Rng::seed(5);
+    assert_eq!(Init::Identity.tensor::<f32>([2, 3], rng).data(), [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+    assert_eq!(Init::Identity.tensor::<f32>([3, 2], rng).data(), [1.0, 0.0, 0.0, 1.0, 0.0, 0.0]);
+    assert_eq!(Init::Identity.tensor::<f32>([3, 0], rng).shape().size(), 0);
+}
+
+#[test]
+fn beginnings_that_need_a_matrix_say_so() {
+    let seen = caught(|| _ = Init::orthogonal().tensor::<f32>([3], &mut Rng::seed(1)));
+    assert!(
+        seen.text.starts_with("Init::orthogonal: shape [3]: a matrix needs at least 2 axes (tests/nn.rs:"),
+        "{}",
+        seen.text
+    );
+    let seen = caught(|| _ = Init::Identity.tensor::<f32>([3, 2, 1], &mut Rng::seed(1)));
+    assert!(
+        seen.text.starts_with("Init::Identity: shape [3, 2, 1]: a matrix has 2 axes (tests/nn.rs:"),
+        "{}",
+        seen.text
+    );
 }
 
 #[test]
@@ -172,6 +288,124 @@ fn dropout_keeps_its_share_and_its_mean() -> Result<(), Error> {
         // Neighbours are independent: pairs of zeros come p^2 of the time.
         let pairs = y.data().windows(2).filter(|w| w[0] == 0.0 && w[1] == 0.0).count() as f64;
         assert!((pairs / n as f64 - p * p).abs() < 0.01, "{p}: {pairs} pairs");
+    }
+    Ok(())
+}
+
+#[test]
+fn layer_norm_is_the_loop() -> Result<(), Error> {
+    let rng = &mut Rng::seed(6);
+    for (shape, normalized) in
+        [(&[2, 3, 5][..], &[5][..]), (&[4, 3, 5], &[3, 5]), (&[6], &[6]), (&[3, 1], &[1]), (&[0, 4], &[4])]
+    {
+        let x = Tensor::<f64>::normal_of(Shape::try_new(shape)?, 3.0, 2.0, rng);
+        let normalized = Shape::try_new(normalized)?;
+        let mut layer = LayerNorm::<f64>::new(normalized).eps(1e-3)?;
+        layer.set("weight", Tensor::normal_of(normalized, 1.0, 0.3, rng))?;
+        layer.set("bias", Tensor::normal_of(normalized, 0.0, 1.0, rng))?;
+        let (w, b, n) = (layer.weight.value.data(), layer.bias.value.data(), normalized.size());
+        let y = layer.forward(&x);
+        assert_eq!(y.shape(), x.shape());
+        for (y, x) in y.data().chunks_exact(n).zip(x.data().chunks_exact(n)) {
+            let mean = x.iter().sum::<f64>() / n as f64;
+            let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n as f64;
+            for e in 0..n {
+                let naive = (x[e] - mean) / (variance + 1e-3).sqrt() * w[e] + b[e];
+                assert_relative_eq!(y[e], naive, max_relative = 1e-12, epsilon = 1e-13);
+            }
+        }
+        gradcheck_module(&layer, |r| layer.forward(&r.constant(&x)).square())?;
+        let (plain, mut tape) = (&y, Tape::new());
+        assert_eq!(&layer.forward(&tape.begin_train(rng).constant(&x)).value(), plain);
+    }
+    assert_eq!(
+        LayerNorm::<f32>::new([3]).eps(-1.0).unwrap_err().to_string(),
+        "LayerNorm: eps must be at least 0, got -1"
+    );
+    let y = LayerNorm::new([3]).forward(&Tensor::zeros([1, 3])); // eps keeps a constant row from 0 / 0
+    assert_eq!(y.data(), [0.0; 3]);
+    let seen = caught(|| _ = LayerNorm::new([3]).forward(&Tensor::zeros([3, 2])));
+    assert_eq!((&seen.text[..12], &*seen.file), ("layer_norm: ", "tests/nn.rs"));
+    Ok(())
+}
+
+#[test]
+fn an_embedding_picks_rows_and_adds_their_gradients() -> Result<(), Error> {
+    let rng = &mut Rng::seed(7);
+    let table = Embedding::<f64>::new(5, 3, rng);
+    check("embedding", &Embedding::new(400, 50, rng).weight.value, 1.0, Draw::Normal);
+    assert_eq!((table.len(), table.dim(), table.is_empty(), table.count()), (5, 3, false, 15));
+    let ids = Labels::new([4, 0, 4, 2, 4, 1], 5)?;
+    let naive: Vec<f64> =
+        ids.ids().iter().flat_map(|&id| table.weight.value.data()[id as usize * 3..][..3].to_vec()).collect();
+    let mut tape = Tape::new();
+    let r = tape.begin();
+    for y in [table.forward(Eager::HERE, &ids), table.forward(r, &ids).value()] {
+        assert_eq!((&y.shape()[..], y.data()), (&[6, 3][..], &naive[..]));
+    }
+    let y = table.forward_shaped(Eager::HERE, &ids, [2, 1, 3]);
+    assert_eq!((&y.shape()[..], y.data()), (&[2, 1, 3, 3][..], &naive[..]));
+    let one = table.forward_shaped(Eager::HERE, &Labels::new([3], 5)?, []);
+    assert_eq!(*one.shape(), [3]);
+    assert_eq!(*table.forward_shaped(Eager::HERE, &Labels::new([], 5)?, [0, 7]).shape(), [0, 7, 3]);
+    gradcheck_module(&table, |r| table.forward(r, &ids).square())?;
+    let seen = caught(|| _ = table.forward_shaped(Eager::HERE, &ids, [2, 2]));
+    assert!(
+        seen.text.starts_with("Embedding: 6 ids do not fill shape [2, 2] of at most 5 axes (tests/nn.rs:"),
+        "{}",
+        seen.text
+    );
+    let seen = caught(|| _ = table.forward(Eager::HERE, &Labels::new([0], 6).unwrap()));
+    assert!(seen.text.starts_with("index_select: ids below 6 for axis 0 of shape [5, 3]"), "{}", seen.text);
+    assert_eq!(seen.file, "tests/nn.rs");
+    Ok(())
+}
+
+#[test]
+fn a_padding_row_stays_as_it_is() -> Result<(), Error> {
+    let mut table = Embedding::<f64>::new(4, 2, &mut Rng::seed(8)).padding(1)?;
+    assert_eq!(table.weight.value.slice(0, 1..2).data(), [0.0, 0.0]);
+    table.weight.value.data_mut()[2..4].copy_from_slice(&[7.0, 8.0]);
+    let ids = Labels::new([1, 3, 1, 0], 4)?;
+    assert_eq!(table.forward(Eager::HERE, &ids).slice(0, 0..1).data(), [7.0, 8.0]);
+    let mut tape = Tape::new();
+    let loss = table.forward(tape.begin(), &ids).square().sum();
+    let g = loss.backward(&table)?;
+    let (g, w) = (g.get("weight").unwrap(), &table.weight.value);
+    for (id, counts) in [(0, 2.0), (1, 0.0), (2, 0.0), (3, 2.0)] {
+        for d in 0..2 {
+            assert_eq!(g.at([id, d]), counts * w.at([id, d]), "{id} {d}");
+        }
+    }
+    let e = Embedding::<f32>::new(4, 2, &mut Rng::seed(8)).padding(4).unwrap_err();
+    assert_eq!(
+        (e.kind(), e.to_string()),
+        (ErrorKind::BadData, "Embedding: padding index 4, but there are 4 vectors".into())
+    );
+    Ok(())
+}
+
+#[test]
+fn a_residual_adds_its_input() -> Result<(), Error> {
+    let rng = &mut Rng::seed(9);
+    let block = Residual::new((Dense::<f64>::new(4, 6, rng), Tanh, Dense::new(6, 4, rng)));
+    let x = Tensor::<f64>::normal_of([3, 4], 0.0, 1.0, rng);
+    assert_eq!(block.forward(&x), &block.inner.forward(&x) + &x);
+    let mut paths = vec![];
+    block.visit(|path, _| paths.push(path.to_string()));
+    assert_eq!(paths, ["inner.0.weight", "inner.0.bias", "inner.2.weight", "inner.2.bias"]);
+    gradcheck_module(&block, |r| block.forward(&r.constant(&x)).square())?;
+    // Also boxed and mixed; a layer that could broadcast is refused, too.
+    let stack = vec![AnyLayer::new(block.clone()), AnyLayer::new(Relu)];
+    assert_eq!(stack.forward(&x), block.forward(&x).relu());
+    for outputs in [3, 1] {
+        let wrong = Residual::new(Dense::<f64>::new(4, outputs, rng));
+        let seen = caught(|| _ = wrong.forward(&x));
+        let text = format!(
+            "Residual: the inner layer makes [3, {outputs}] of [3, 4]: x + f(x) needs one shape; change the layer's sizes \
+             (tests/nn.rs:"
+        );
+        assert!(seen.text.starts_with(&text), "{}", seen.text);
     }
     Ok(())
 }

@@ -77,7 +77,7 @@ impl Optimizer for Plain {
         Ok(())
     }
     fn apply(&mut self, plan: &Plan<'_, f32>, net: &mut dyn Module) {
-        plan.apply(net, |_, w, g| *w = &*w - g);
+        plan.apply(net, |u| *u.value = &*u.value - &u.gradient());
     }
     fn rate(&self) -> f64 {
         1.0

@@ -1,6 +1,7 @@
 use crate::{
     core::{
-        Module, Param, ParamId, Path, Role,
+        Param, ParamId, Path, Role,
+        clip::scale,
         param::fresh,
         table::{Entry, Table},
     },
@@ -23,13 +24,13 @@ use std::{fmt, sync::Arc};
 /// # Ok::<(), Error>(())
 /// ```
 pub struct Grads<F: Real = f32> {
-    table: Arc<Table>,
+    pub(super) table: Arc<Table>,
     /// One per entry of the table; the list itself is pooled.
-    slots: Vec<Option<Tensor<F>>>,
+    pub(super) slots: Vec<Option<Tensor<F>>>,
     /// How many recordings with updates of running statistics it averages.
     replicas: u32,
     /// Whether every entry is known to be finite.
-    finite: bool,
+    pub(super) finite: bool,
 }
 
 impl<F: Real> Drop for Grads<F> {
@@ -73,49 +74,6 @@ impl<F: Real> Key<F> for &Param<F> {
     }
 }
 
-/// What [`Grads::clip_global_norm`] did.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Clipped {
-    /// The joint norm before clipping.
-    pub norm: f64,
-    /// By which every gradient was multiplied.
-    pub coef: f64,
-    /// Whether anything changed.
-    pub clipped: bool,
-}
-
-impl Clipped {
-    /// What clipping a joint norm to `limit` does. A norm that overflows is refused: its coefficient would be 0.
-    pub(crate) fn of(who: &str, norm: f64, limit: f64) -> Result<Self, Error> {
-        if norm == f64::INFINITY {
-            let message =
-                format!("{who}: the joint norm of the gradients is too large for f64, though every entry is finite");
-            return Err(Error::new(ErrorKind::NonFinite, message));
-        }
-        let clipped = norm > limit;
-        Ok(Self { norm, coef: if clipped { limit / norm } else { 1.0 }, clipped })
-    }
-}
-
-/// What [`Grads::clip_value`] did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ClippedValues {
-    /// How many entries were outside the limits.
-    pub clipped: usize,
-    /// How many entries there are.
-    pub entries: usize,
-}
-
-/// A limit of clipping must be a positive number, also in the element type.
-pub(crate) fn check_limit<F: Real>(who: &str, limit: f64) -> Result<(), Error> {
-    if F::of(limit) > F::zero() {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::BadData, format!("{who}: the limit must be greater than 0 in {}, got {limit}", F::NAME)))
-}
-
 impl<F: Real> Grads<F> {
     pub(super) fn new(table: Arc<Table>) -> Self {
         let mut slots = F::take_list();
@@ -135,8 +93,7 @@ impl<F: Real> Grads<F> {
     }
 
     pub(crate) fn trained(&self) -> impl Iterator<Item = (&str, &Tensor<F>)> + Clone {
-        let all = self.table.entries().iter().zip(&self.slots).filter(|(e, _)| e.role == Role::Trained);
-        all.filter_map(|(e, g)| Some((&*e.path, g.as_ref()?)))
+        self.trained_slots().map(|(_, path, g)| (path, g))
     }
 
     /// Path and gradient of every trained parameter on the way to the loss, in the module's order.
@@ -165,14 +122,7 @@ impl<F: Real> Grads<F> {
 
     /// Multiplies every gradient by `c`.
     pub fn scale(&mut self, c: f64) {
-        // A factor that the element type cannot hold with all its digits is applied in two.
-        let whole = c == 0.0 || F::of(c).is_normal();
-        let parts = if whole { [c, 1.0] } else { [c.abs().sqrt().copysign(c), c.abs().sqrt()] };
-        for (_, g) in self.iter_mut() {
-            for part in &parts[..if whole { 1 } else { 2 }] {
-                F::scale_by(F::of(*part), g.data_mut());
-            }
-        }
+        self.iter_mut().for_each(|(_, g)| scale(g, c));
     }
 
     /// Adds the gradients of another recording of the same module (or a copy of it): gradients are summed by path,
@@ -222,126 +172,6 @@ impl<F: Real> Grads<F> {
             }
         }
         Ok(())
-    }
-
-    /// Scales all gradients by one factor so that their joint norm is at most `limit`.
-    ///
-    /// `n = sqrt(sum of g_i^2 over all parameters)`; each `g` becomes `g * min(1, limit / n)`, exactly (without the 1e-6
-    /// that PyTorch adds to `n`). Unlike clipping each tensor by itself, this keeps the direction of the step.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NonFinite`] names the first parameter with a NaN or infinite gradient, [`ErrorKind::BadData`] a limit
-    /// that is not greater than 0; then nothing has changed.
-    ///
-    /// # Source
-    /// Pascanu, Mikolov, Bengio, "On the difficulty of training recurrent neural networks", 2013, Algorithm 1.
-    pub fn clip_global_norm(&mut self, limit: f64) -> Result<Clipped, Error> {
-        check_limit::<F>("clip_global_norm", limit)?;
-        let norm = match norm(self.trained().map(|(_, g)| g)) {
-            Ok(norm) => norm,
-            Err(i) => return Err(self.non_finite("clip_global_norm", i)),
-        };
-        let clip = Clipped::of("clip_global_norm", norm, limit)?;
-        if clip.clipped {
-            self.scale(clip.coef);
-        }
-        self.finite = true;
-        Ok(clip)
-    }
-
-    /// Limits every entry to `-limit..=limit`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NonFinite`] names the first parameter with a NaN or infinite gradient, [`ErrorKind::BadData`] a limit
-    /// that is not greater than 0; then nothing has changed.
-    ///
-    /// # Source
-    /// Mikolov, "Statistical language models based on neural networks", 2012.
-    pub fn clip_value(&mut self, limit: f64) -> Result<ClippedValues, Error> {
-        check_limit::<F>("clip_value", limit)?;
-        self.check_finite("clip_value")?;
-        let mut done = ClippedValues { clipped: 0, entries: 0 };
-        for (_, g) in self.iter_mut() {
-            done.entries += g.shape().size();
-            done.clipped += F::clamp_abs(g.data_mut(), F::of(limit));
-        }
-        self.finite = true;
-        Ok(done)
-    }
-
-    /// An error that names the first path with a NaN or infinite entry.
-    pub(crate) fn check_finite(&self, who: &str) -> Result<(), Error> {
-        if self.finite {
-            return Ok(());
-        }
-        match self.trained().position(|(_, g)| !F::all_finite(g.data())) {
-            None => Ok(()),
-            Some(i) => Err(self.non_finite(who, i)),
-        }
-    }
-
-    #[cold]
-    pub(crate) fn non_finite(&self, who: &str, i: usize) -> Error {
-        let (path, g) = self.trained().nth(i).expect("an index of the same walk");
-        let bad = g.data().iter().position(|x| !x.is_finite()).unwrap_or(0);
-        let message = format!(
-            "{who}: the gradient of \"{path}\" is not finite: entry {bad} of {} is {}",
-            g.shape().size(),
-            g.data()[bad]
-        );
-        Error::new(ErrorKind::NonFinite, message)
-    }
-
-    /// What a step needs before it may change anything: the module's own paths and shapes, a gradient for each trained
-    /// parameter.
-    pub(crate) fn check(&self, net: &dyn Module<F>) -> Result<(), Error> {
-        let entries = self.table.entries();
-        let (mut i, mut missing, mut mismatch) = (0, String::new(), None);
-        net.visit_at(&Path::ROOT, &mut |path, p| {
-            match entries.get(i) {
-                Some(e) if path.is(&e.path) && e.role != p.role() => {
-                    let (was, is) = (e.role, p.role());
-                    mismatch.get_or_insert_with(|| format!("\"{path}\" was {was:?} in backward and is {is:?} now"));
-                }
-                Some(e) if path.is(&e.path) => match &self.slots[i] {
-                    Some(g) if g.shape() != p.value.shape() => {
-                        let (g, p) = (g.shape(), p.value.shape());
-                        mismatch.get_or_insert_with(|| format!("\"{path}\" has shape {p}, its gradient {g}"));
-                    }
-                    None if p.role() == Role::Trained => {
-                        missing += &format!("{}\"{path}\"", if missing.is_empty() { "" } else { ", " });
-                    }
-                    _ => {}
-                },
-                _ => _ = mismatch.get_or_insert_with(|| format!("these gradients have no place for \"{path}\"")),
-            }
-            i += 1;
-        });
-        if i < entries.len() {
-            mismatch.get_or_insert_with(|| format!("the module has no parameter \"{}\"", entries[i].path));
-        }
-        if let Some(what) = mismatch {
-            return Err(Error::new(ErrorKind::Mismatch, format!("step: {what}")));
-        }
-        if !missing.is_empty() {
-            let message =
-                format!("step: no gradient for {missing}: not on the path from the loss; freeze it if that is meant");
-            return Err(Error::new(ErrorKind::NoGradient, message));
-        }
-        Ok(())
-    }
-
-    /// Runs `write` on each trained parameter with its path and gradient, and commits running statistics; after `check`.
-    pub(crate) fn apply(&self, net: &mut dyn Module<F>, mut write: impl FnMut(&Path<'_>, &mut Tensor<F>, &Tensor<F>)) {
-        let mut slots = self.slots.iter();
-        net.visit_mut_at(&Path::ROOT, &mut |path, p| {
-            let slot = slots.next().and_then(Option::as_ref);
-            match (p.role(), slot) {
-                (Role::Trained, Some(g)) => write(path, &mut p.value, g),
-                (Role::Buffer, Some(v)) => p.value = v.clone(),
-                _ => {}
-            }
-        });
     }
 }
 

@@ -9,6 +9,12 @@ use crate::{
 };
 use std::{borrow::Cow, ops};
 
+// The trait is one; its text is in three files. (A supertrait would have to be imported, too.)
+mod places;
+mod reductions;
+use places::places;
+use reductions::reductions;
+
 mod sealed {
     pub trait Sealed {}
     impl<F: super::Real> Sealed for super::Tensor<F> {}
@@ -30,6 +36,9 @@ macro_rules! methods { ($($(#[$doc:meta])* $op:ident { $($attr:ident: $ty:ty),* 
 /// are a panic that names the op, the shapes and the caller's line; the `try_` twins return an error instead.
 /// Elementwise ops of several inputs broadcast as NumPy does. Where a derivative does not exist, `docs/conventions.md`
 /// says what is taken.
+///
+/// Operators take numbers as f64, whatever the element type, on either side: `2.0 * x`, `1.0 - &x`, `x / f64::from(c)`.
+/// (In generic code on the right.)
 ///
 /// In generic code an owned `x.mul(&y)` is the operator and moves `x`; through a reference it is the method here.
 ///
@@ -223,160 +232,9 @@ pub trait TensorLike:
         Self::apply(Linear, &[self, w, b])
     }
 
-    /// The sum of all elements.
-    #[track_caller]
-    fn sum(&self) -> Self {
-        Self::apply(Sum::all(self.shape()), &[self])
-    }
-    /// The sum over some axes, which disappear.
-    #[track_caller]
-    fn sum_axes(&self, axes: &[usize]) -> Self {
-        Self::apply(Sum::over("sum", self.shape(), axes, Keep::No), &[self])
-    }
-    /// The sum over some axes, which stay with size 1.
-    #[track_caller]
-    fn sum_keep(&self, axes: &[usize]) -> Self {
-        Self::apply(Sum::over("sum", self.shape(), axes, Keep::Yes), &[self])
-    }
-    /// The mean of all elements; NaN if there are none.
-    #[track_caller]
-    fn mean(&self) -> Self {
-        self.sum().div_scalar(self.shape().size() as f64)
-    }
-    /// The mean over some axes, which disappear.
-    #[track_caller]
-    fn mean_axes(&self, axes: &[usize]) -> Self {
-        let sum = Sum::over("mean", self.shape(), axes, Keep::No);
-        Self::apply(sum, &[self]).div_scalar(sum.count(self.shape()))
-    }
-    /// The mean over some axes, which stay with size 1.
-    #[track_caller]
-    fn mean_keep(&self, axes: &[usize]) -> Self {
-        let sum = Sum::over("mean", self.shape(), axes, Keep::Yes);
-        Self::apply(sum, &[self]).div_scalar(sum.count(self.shape()))
-    }
-    /// The largest of all elements; NaN if one is. Ties share the derivative evenly.
-    ///
-    /// # Panics
-    /// If there are none.
-    #[track_caller]
-    fn max(&self) -> Self {
-        Self::apply(Max::all(self.shape()), &[self])
-    }
-    /// The largest over some axes, which disappear. Ties share the derivative evenly.
-    ///
-    /// # Panics
-    /// If one of the axes is empty.
-    #[track_caller]
-    fn max_axes(&self, axes: &[usize]) -> Self {
-        Self::apply(Max::over(self.shape(), axes, Keep::No), &[self])
-    }
-    /// The largest over some axes, which stay with size 1. Ties share the derivative evenly.
-    ///
-    /// # Panics
-    /// If one of the axes is empty.
-    #[track_caller]
-    fn max_keep(&self, axes: &[usize]) -> Self {
-        Self::apply(Max::over(self.shape(), axes, Keep::Yes), &[self])
-    }
-    /// Sums what broadcasting repeated, until `shape` is left: the transpose of [`Self::broadcast_to`].
-    #[track_caller]
-    fn sum_to(&self, shape: Shape) -> Self {
-        if self.shape() == shape { self.clone() } else { Self::apply(Sum::to(self.shape(), shape), &[self]) }
-    }
+    reductions!();
 
-    /// The same elements, row after row, in another shape; shares storage.
-    ///
-    /// # Panics
-    /// If the sizes differ; [`Self::try_reshape`] returns an error instead.
-    #[track_caller]
-    fn reshape(&self, shape: impl Into<Shape>) -> Self {
-        Self::apply(Reshape { shape: shape.into() }, &[self])
-    }
-    /// [`Self::reshape`] with an error instead of a panic.
-    #[track_caller]
-    fn try_reshape(&self, shape: impl Into<Shape>) -> Result<Self, Error> {
-        let shape = shape.into();
-        Reshape { shape }.check(self.shape())?;
-        Ok(self.reshape(shape))
-    }
-    /// A new axis of size 1 before `axis`.
-    #[track_caller]
-    fn unsqueeze(&self, axis: usize) -> Self {
-        self.reshape(unsqueezed(self.shape(), axis))
-    }
-    /// Without `axis`, which has size 1.
-    #[track_caller]
-    fn squeeze(&self, axis: usize) -> Self {
-        self.reshape(squeezed(self.shape(), axis))
-    }
-    /// Two axes exchanged; copies. (A matrix product needs no transposed copy: [`Self::matmul_nt`], [`Self::matmul_tn`].)
-    #[track_caller]
-    fn transpose(&self, a: usize, b: usize) -> Self {
-        Self::apply(Permute::exchange(self.shape(), a, b), &[self])
-    }
-    /// Axis `k` of the result is axis `axes[k]` of `self`; copies.
-    #[track_caller]
-    fn permute(&self, axes: &[usize]) -> Self {
-        Self::apply(Permute::new(self.shape(), axes), &[self])
-    }
-    /// Repeated to `shape`, as elementwise ops do by themselves.
-    ///
-    /// # Panics
-    /// If it does not broadcast to `shape`; [`Self::try_broadcast_to`] returns an error instead.
-    #[track_caller]
-    fn broadcast_to(&self, shape: impl Into<Shape>) -> Self {
-        let shape = shape.into();
-        if self.shape() == shape { self.clone() } else { Self::apply(BroadcastTo { shape }, &[self]) }
-    }
-    /// [`Self::broadcast_to`] with an error instead of a panic.
-    #[track_caller]
-    fn try_broadcast_to(&self, shape: impl Into<Shape>) -> Result<Self, Error> {
-        let shape = shape.into();
-        BroadcastTo { shape }.check(self.shape())?;
-        Ok(self.broadcast_to(shape))
-    }
-    /// One after the other along `axis`; all other sizes agree.
-    ///
-    /// # Panics
-    /// If there are none, or shapes do not fit; [`Self::try_concat`] returns an error instead.
-    #[track_caller]
-    fn concat(parts: &[&Self], axis: usize) -> Self {
-        Self::apply(Concat { axis }, parts)
-    }
-    /// [`Self::concat`] with an error instead of a panic.
-    #[track_caller]
-    fn try_concat(parts: &[&Self], axis: usize) -> Result<Self, Error> {
-        Concat { axis }.check(parts.iter().map(|part| part.shape()))?;
-        Ok(Self::concat(parts, axis))
-    }
-    /// The places `range` of `axis`; along axis 0 it shares storage.
-    ///
-    /// # Panics
-    /// If the axis does not exist or the range leaves it.
-    #[track_caller]
-    fn slice(&self, axis: usize, range: ops::Range<usize>) -> Self {
-        Self::apply(Slice { axis, start: range.start, end: range.end }, &[self])
-    }
-    /// Zeros of size `size` along `axis`, with `self` from place `start`: the transpose of [`Self::slice`].
-    #[track_caller]
-    fn pad_axis(&self, axis: usize, start: usize, size: usize) -> Self {
-        Self::apply(PadAxis { axis, start, size }, &[self])
-    }
-    /// The places `ids` of `axis`, in that order, repeated as often as asked.
-    ///
-    /// # Panics
-    /// If the axis does not exist, or `ids` may exceed it; [`Self::try_index_select`] returns an error instead.
-    #[track_caller]
-    fn index_select(&self, axis: usize, ids: &Labels) -> Self {
-        Self::apply(IndexSelect { axis, ids: ids.clone() }, &[self])
-    }
-    /// [`Self::index_select`] with an error instead of a panic.
-    #[track_caller]
-    fn try_index_select(&self, axis: usize, ids: &Labels) -> Result<Self, Error> {
-        IndexSelect { axis, ids: ids.clone() }.check(self.shape())?;
-        Ok(self.index_select(axis, ids))
-    }
+    places!();
 
     /// `e^x / sum(e^x)` along the last axis, without overflow. (Another axis: [`Self::transpose`] before and after.)
     #[track_caller]
@@ -394,7 +252,7 @@ pub trait TensorLike:
     /// If the number of rows or classes differs from the labels'.
     #[track_caller]
     fn softmax_cross_entropy(&self, labels: &Labels) -> Self {
-        Self::apply(SoftmaxCrossEntropy { labels: labels.clone() }, &[self])
+        Self::apply(SoftmaxCrossEntropy(LabelTargets::new(labels.clone())), &[self])
     }
     /// The mean of `(x - target)^2`.
     ///
@@ -404,6 +262,28 @@ pub trait TensorLike:
     fn mse(&self, target: &Self) -> Self {
         same_shape("mse", self.shape(), target.shape());
         TensorLike::sub(self, target).square().mean()
+    }
+
+    /// Each row normalised, then scaled and shifted: `(x - mean) / sqrt(var + eps) * weight + bias`, where a row is the last
+    /// axes of `self`, as many as `weight` and `bias` have, and `var` is the mean of `(x - mean)^2` over a row.
+    ///
+    /// Rows far from 0 keep their digits: mean and variance are taken in two passes.
+    /// ```
+    /// use chainrule::prelude::*;
+    /// let x = Tensor::new([2, 3], vec![1.0, 2.0, 3.0, 10.0, 10.0, 10.0]);
+    /// let y = x.layer_norm(&Tensor::ones([3]), &Tensor::zeros([3]), 1e-5);
+    /// assert!((y.at([0, 2]) - 1.5f32.sqrt()).abs() < 1e-4 && y.at([1, 0]) == 0.0);
+    /// ```
+    ///
+    /// # Panics
+    /// If `weight` has no axis or not the sizes of the last axes of `self`, `bias` another shape than `weight`, or `eps` is
+    /// negative or NaN.
+    ///
+    /// # Source
+    /// Ba, Kiros and Hinton, "Layer normalization", 2016.
+    #[track_caller]
+    fn layer_norm(&self, weight: &Self, bias: &Self, eps: f64) -> Self {
+        Self::apply(LayerNorm { eps }, &[self, weight, bias])
     }
 
     /// In training each element is 0 with probability `p`, else divided by `1 - p`; the identity in evaluation.

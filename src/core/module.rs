@@ -1,6 +1,7 @@
 use crate::{
-    core::{Param, Path},
-    tensor::Real,
+    core::{Param, Path, Recording, Role, Summary, access},
+    error::Error,
+    tensor::{Real, Tensor},
 };
 
 /// A tree of parameters, made by [`module!`](crate::module). Tuples, `Vec`s, `Option`s and `Box`es of modules are
@@ -39,6 +40,157 @@ pub trait Module<F: Real = f32> {
         let mut count = 0;
         self.visit(|_, p| count += p.value.shape().size());
         count
+    }
+
+    /// The parameter at a path.
+    ///
+    /// ```
+    /// use chainrule::prelude::*;
+    /// let net = (Dense::<f32>::new(3, 2, &mut Rng::seed(1)), Relu);
+    /// assert_eq!(*net.param("0.weight")?.value.shape(), [2, 3]);
+    /// let e = net.param("0.wieght").unwrap_err();
+    /// assert_eq!(e.to_string(), "param: there is no parameter \"0.wieght\"; near it: \"0.weight\"");
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if there is none; it names similar paths.
+    fn param(&self, path: &str) -> Result<&Param<F>, Error>
+    where
+        Self: Sized,
+    {
+        access::find(self, "param", path)
+    }
+
+    /// The same, for writing.
+    ///
+    /// # Errors
+    /// As [`param`](Self::param).
+    fn param_mut(&mut self, path: &str) -> Result<&mut Param<F>, Error>
+    where
+        Self: Sized,
+    {
+        access::find_mut(self, "param_mut", path)
+    }
+
+    /// Gives the parameter at a path another value; its identity and role stay.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if there is no such path,
+    /// [`ErrorKind::Shape`](crate::ErrorKind::Shape) if the parameter has another shape. Then nothing has changed.
+    fn set(&mut self, path: &str, value: Tensor<F>) -> Result<(), Error>
+    where
+        Self: Sized,
+    {
+        access::set(self, path, value)
+    }
+
+    /// Takes the values of all parameters, buffers included, from another module with the same paths and shapes, of
+    /// whatever type. Roles and identities stay.
+    ///
+    /// ```
+    /// use chainrule::prelude::*;
+    /// let (mut rng, x) = (Rng::seed(1), Tensor::ones([1, 3]));
+    /// let net = (Dense::new(3, 2, &mut rng), Relu);
+    /// let mut best = net.clone();
+    /// // .. train, and when the validation loss falls:
+    /// best.copy_from(&net)?;
+    /// assert_eq!(best.forward(&x), net.forward(&x));
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) lists every missing and unexpected path and every other shape. Then
+    /// nothing has changed.
+    fn copy_from(&mut self, other: &impl Module<F>) -> Result<(), Error>
+    where
+        Self: Sized,
+    {
+        access::copy(self, other)
+    }
+
+    /// Takes the mean of the values of several modules with its own paths and shapes, buffers included.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) as [`copy_from`](Self::copy_from),
+    /// [`ErrorKind::BadData`](crate::ErrorKind::BadData) if there are no modules. Then nothing has changed.
+    fn average(&mut self, nets: &[&impl Module<F>]) -> Result<(), Error>
+    where
+        Self: Sized,
+    {
+        access::average(self, nets, &vec![1.0; nets.len()])
+    }
+
+    /// The same with a weight for each module; weights are divided by their sum.
+    ///
+    /// # Errors
+    /// As [`average`](Self::average); [`ErrorKind::BadData`](crate::ErrorKind::BadData) also if the weights are not as many as
+    /// the modules, one is negative or not finite, or all are 0.
+    fn weighted_average(&mut self, nets: &[&impl Module<F>], weights: &[f64]) -> Result<(), Error>
+    where
+        Self: Sized,
+    {
+        access::average(self, nets, weights)
+    }
+
+    /// Freezes the trained parameters at or below a path, such as `"encoder"` or `"encoder.0.weight"`; everything for `""`.
+    /// They are constants from the next recording on. Returns how many parameters changed their role.
+    ///
+    /// ```
+    /// use chainrule::prelude::*;
+    /// let mut net = (Dense::new(3, 4, &mut Rng::seed(1)), Dense::new(4, 2, &mut Rng::seed(2)));
+    /// assert_eq!(net.freeze("0")?, 2);
+    /// let mut tape = Tape::new();
+    /// let g = net.forward(&tape.begin().constant(&Tensor::ones([1, 3]))).sum().backward(&net)?;
+    /// assert_eq!(g.iter().map(|(path, _)| path).collect::<Vec<_>>(), ["1.weight", "1.bias"]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if no parameter lies there; it names similar paths.
+    fn freeze(&mut self, path: &str) -> Result<usize, Error>
+    where
+        Self: Sized,
+    {
+        access::exchange(self, "freeze", path, Role::Trained, Role::Frozen)
+    }
+
+    /// Makes the frozen parameters at or below a path trained ones, also those that were made by
+    /// [`Param::frozen`]. Buffers stay buffers. Returns how many parameters changed their role.
+    ///
+    /// # Errors
+    /// As [`freeze`](Self::freeze).
+    fn unfreeze(&mut self, path: &str) -> Result<usize, Error>
+    where
+        Self: Sized,
+    {
+        access::exchange(self, "unfreeze", path, Role::Frozen, Role::Trained)
+    }
+
+    /// What it is made of: a table of its parameters, for `println!("{}", net.summary())`.
+    fn summary(&self) -> Summary
+    where
+        Self: Sized,
+    {
+        Summary::of(self)
+    }
+
+    /// The same with the shape of each layer's output in a forward pass that was recorded.
+    ///
+    /// ```
+    /// use chainrule::prelude::*;
+    /// let net = (Dense::new(3, 4, &mut Rng::seed(1)), Relu, Dense::new(4, 2, &mut Rng::seed(2)));
+    /// let mut tape = Tape::new();
+    /// let r = tape.begin_eval();
+    /// net.forward(&r.constant(&Tensor::zeros([5, 3])));
+    /// println!("{}", net.summary_on(r));
+    /// # assert!(net.summary_on(r).to_string().contains("[5, 4]"));
+    /// ```
+    fn summary_on(&self, recording: &Recording<F>) -> Summary
+    where
+        Self: Sized,
+    {
+        Summary::of(self).with_outputs(self, recording)
     }
 }
 
@@ -138,11 +290,11 @@ macro_rules! module {
         impl<$($generics)*> $crate::core::Module<$f> for $name {
             fn visit_at<'a>(&'a self, path: &$crate::core::Path<'_>, f: &mut dyn FnMut(&$crate::core::Path<'_>, &'a $crate::core::Param<$f>)) {
                 let Self { $($field,)* $($($skip: _,)*)? } = self;
-                $($crate::core::Module::visit_at($field, &path.join($crate::module!(@name $field $($rename)?)), f);)*
+                $($crate::core::Module::visit_at($field, &path.field(stringify!($name), $crate::module!(@name $field $($rename)?)), f);)*
             }
             fn visit_mut_at<'a>(&'a mut self, path: &$crate::core::Path<'_>, f: &mut dyn FnMut(&$crate::core::Path<'_>, &'a mut $crate::core::Param<$f>)) {
                 let Self { $($field,)* $($($skip: _,)*)? } = self;
-                $($crate::core::Module::visit_mut_at($field, &path.join($crate::module!(@name $field $($rename)?)), f);)*
+                $($crate::core::Module::visit_mut_at($field, &path.field(stringify!($name), $crate::module!(@name $field $($rename)?)), f);)*
             }
         }
     };

@@ -27,6 +27,7 @@ macro_rules! operators { ($($trait:ident $method:ident)*) => { $(
 } }
 operators! { Add add Sub sub Mul mul Div div }
 
+// Numbers are f64 for both element types. With f32 beside it, the type of the literal in `(x * 2.0).sum()` would be open.
 macro_rules! scalars { ($([$($g:tt)*] $t:ty => $out:ty;)*) => { $(
     impl<$($g)* F: Real> ops::Neg for $t {
         type Output = $out;

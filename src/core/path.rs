@@ -5,6 +5,8 @@ use std::fmt;
 pub struct Path<'a> {
     parent: Option<&'a Path<'a>>,
     step: Step<'a>,
+    /// The type of which it is a field, where `module!` knows it.
+    owner: Option<&'static str>,
 }
 
 #[derive(Clone, Copy)]
@@ -15,16 +17,28 @@ enum Step<'a> {
 
 impl<'a> Path<'a> {
     /// Where a walk begins.
-    pub const ROOT: Path<'static> = Path { parent: None, step: Step::Name("") };
+    pub const ROOT: Path<'static> = Path { parent: None, step: Step::Name(""), owner: None };
 
     /// The path of a field.
     pub fn join(&'a self, name: &'a str) -> Path<'a> {
-        Path { parent: Some(self), step: Step::Name(name) }
+        Path { parent: Some(self), step: Step::Name(name), owner: None }
+    }
+
+    /// The path of a field of a type, whose name may have generics.
+    #[doc(hidden)]
+    pub fn field(&'a self, owner: &'static str, name: &'a str) -> Path<'a> {
+        Path { parent: Some(self), step: Step::Name(name), owner: Some(owner) }
     }
 
     /// The path of an element.
     pub fn index(&'a self, i: usize) -> Path<'a> {
-        Path { parent: Some(self), step: Step::Index(i) }
+        Path { parent: Some(self), step: Step::Index(i), owner: self.owner }
+    }
+
+    /// The name of the type that it is a field of (directly, or in a `Vec` or tuple); `None` where no `module!` says it.
+    pub fn owner(&self) -> Option<&'static str> {
+        let plain = self.owner?.split('<').next()?.trim();
+        plain.rsplit("::").next()
     }
 
     /// Whether it reads as `text`; allocates nothing.

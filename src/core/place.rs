@@ -1,6 +1,6 @@
 use crate::{
     core::{Param, Recording, TensorLike, Var},
-    tensor::{Real, Tensor},
+    tensor::{Labels, Real, Tensor},
 };
 use std::marker::PhantomData;
 
@@ -22,6 +22,14 @@ pub trait Place: Copy + sealed::Sealed {
     /// A parameter; on a recording always the same node.
     #[track_caller]
     fn param(self, p: &Param<Self::Elem>) -> Self::Array;
+    /// 1 at the class of each label, else 0, as data: [`Tensor::one_hot`].
+    ///
+    /// # Panics
+    /// If the labels may exceed `classes`, or have six axes already.
+    #[track_caller]
+    fn one_hot(self, labels: &Labels, classes: usize) -> Self::Array {
+        self.constant(&Tensor::one_hot_of(labels, classes))
+    }
     /// Whether layers behave as in training.
     fn training(self) -> bool;
     /// A key for random numbers; `None` in evaluation. `who` is named where drawing is refused.

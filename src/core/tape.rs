@@ -1,13 +1,13 @@
 //! The tape and the recording that it lends.
 use crate::{
     core::{
-        Param, RecordedNode, Role, TensorLike, Var,
+        Param, ParamId, RecordedNode, Role, TensorLike, Var,
         op::{Leaf, One},
         record::Record,
         table::Table,
     },
     rng::{Rng, mix},
-    tensor::{Real, Tensor},
+    tensor::{Real, Shape, Tensor},
 };
 use std::{borrow::Cow, cell::RefCell, fmt, ops::Range, panic::Location};
 
@@ -170,6 +170,16 @@ impl<F: Real> Recording<F> {
     /// again for it, block by block; once `backward` has ended the recording, they are gone like those of parameters.
     pub fn each_node(&self, f: impl FnMut(RecordedNode<'_, F>)) {
         self.walk(None, f);
+    }
+
+    /// The parameter and the output's shape of each layer that ran, in order.
+    pub(super) fn layer_outputs(&self, mut f: impl FnMut(ParamId, Shape)) {
+        let r = self.record.borrow();
+        for (index, node) in r.nodes.iter().enumerate() {
+            if let Some(id) = node.param.filter(|_| !r.is_leaf(index)) {
+                f(id, r.values[index].shape());
+            }
+        }
     }
 
     pub(super) fn walk(&self, table: Option<&Table>, mut f: impl FnMut(RecordedNode<'_, F>)) {

@@ -133,7 +133,7 @@ macro_rules! recorded { ($($method:ident($($arg:ident: $ty:ty)?))*; $($binary:id
     }
 } }
 recorded! {
-    abs() sign() step() exp() ln() sqrt() recip() powi(n: i32) powf(p: f64) tanh() sech2() sigmoid() sigmoid_slope()
+    abs() sign() step() exp() ln() exp_m1() ln_1p() sin() cos() tan() sqrt() recip() powi(n: i32) powf(p: f64) tanh() sech2() sigmoid() sigmoid_slope()
     softplus() relu() erf() erfc() gauss() normal_cdf() normal_pdf();
     maximum minimum gt ge chain
 }

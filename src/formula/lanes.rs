@@ -1,6 +1,6 @@
 //! Plain numbers as the kernels see them: one lane of a loop that the compiler vectorises.
 use super::{
-    Number,
+    Number, erf, expm1,
     single::{self, MulAdd},
 };
 use crate::real::Base;
@@ -54,6 +54,13 @@ impl<F: Base> MulAdd<F> for Fused<F> {
 trait Transcendental: Base {
     fn exp_lane<M: MulAdd<Self>>(self) -> Self;
     fn tanh_lane<M: MulAdd<Self>>(self) -> Self;
+    fn erf_lane<M: MulAdd<Self>>(self) -> Self;
+    fn erfc_lane<M: MulAdd<Self>>(self) -> Self;
+    fn gauss_lane<M: MulAdd<Self>>(self) -> Self;
+    fn normal_cdf_lane<M: MulAdd<Self>>(self) -> Self;
+    fn normal_pdf_lane<M: MulAdd<Self>>(self) -> Self;
+    fn exp_m1_lane<M: MulAdd<Self>>(self) -> Self;
+    fn ln_1p_lane<M: MulAdd<Self>>(self) -> Self;
     /// `n / (1 + e)` for `0 <= e <= 1`.
     fn over_one_plus(n: Self, e: Self) -> Self;
     /// Through f64, where f32 alone would lose digits.
@@ -67,6 +74,34 @@ impl Transcendental for f32 {
     #[inline(always)]
     fn tanh_lane<M: MulAdd<f32>>(self) -> f32 {
         single::tanh::<M>(self)
+    }
+    #[inline(always)]
+    fn erf_lane<M: MulAdd<f32>>(self) -> f32 {
+        erf::erf::<M>(self)
+    }
+    #[inline(always)]
+    fn erfc_lane<M: MulAdd<f32>>(self) -> f32 {
+        erf::erfc::<M>(self)
+    }
+    #[inline(always)]
+    fn gauss_lane<M: MulAdd<f32>>(self) -> f32 {
+        erf::gauss::<M>(self)
+    }
+    #[inline(always)]
+    fn normal_cdf_lane<M: MulAdd<f32>>(self) -> f32 {
+        erf::normal_cdf::<M>(self)
+    }
+    #[inline(always)]
+    fn normal_pdf_lane<M: MulAdd<f32>>(self) -> f32 {
+        erf::normal_pdf::<M>(self)
+    }
+    #[inline(always)]
+    fn exp_m1_lane<M: MulAdd<f32>>(self) -> f32 {
+        expm1::exp_m1::<M>(self)
+    }
+    #[inline(always)]
+    fn ln_1p_lane<M: MulAdd<f32>>(self) -> f32 {
+        expm1::ln_1p::<M>(self)
     }
     #[inline(always)]
     fn over_one_plus(n: f32, e: f32) -> f32 {
@@ -86,6 +121,34 @@ impl Transcendental for f64 {
     fn tanh_lane<M: MulAdd<f64>>(self) -> f64 {
         let t = (-2.0 * self.abs()).exp_m1();
         quotient(-t, 2.0, t).copysign(self)
+    }
+    #[inline(always)]
+    fn erf_lane<M: MulAdd<f64>>(self) -> f64 {
+        libm::erf(self)
+    }
+    #[inline(always)]
+    fn erfc_lane<M: MulAdd<f64>>(self) -> f64 {
+        libm::erfc(self)
+    }
+    #[inline(always)]
+    fn gauss_lane<M: MulAdd<f64>>(self) -> f64 {
+        gauss(self)
+    }
+    #[inline(always)]
+    fn normal_cdf_lane<M: MulAdd<f64>>(self) -> f64 {
+        normal_cdf(self)
+    }
+    #[inline(always)]
+    fn normal_pdf_lane<M: MulAdd<f64>>(self) -> f64 {
+        normal_pdf(self)
+    }
+    #[inline(always)]
+    fn exp_m1_lane<M: MulAdd<f64>>(self) -> f64 {
+        self.exp_m1()
+    }
+    #[inline(always)]
+    fn ln_1p_lane<M: MulAdd<f64>>(self) -> f64 {
+        self.ln_1p()
     }
     #[inline(always)]
     fn over_one_plus(n: f64, e: f64) -> f64 {
@@ -210,6 +273,26 @@ macro_rules! lane { ($lane:ident: $($op:ident $method:ident),*) => {
             Self(self.0.ln())
         }
         #[inline(always)]
+        fn exp_m1(self) -> Self {
+            Self(self.0.exp_m1_lane::<Self>())
+        }
+        #[inline(always)]
+        fn ln_1p(self) -> Self {
+            Self(self.0.ln_1p_lane::<Self>())
+        }
+        #[inline(always)]
+        fn sin(self) -> Self {
+            Self(self.0.wide(f64::sin))
+        }
+        #[inline(always)]
+        fn cos(self) -> Self {
+            Self(self.0.wide(f64::cos))
+        }
+        #[inline(always)]
+        fn tan(self) -> Self {
+            Self(self.0.wide(f64::tan))
+        }
+        #[inline(always)]
         fn sqrt(self) -> Self {
             Self(self.0.sqrt())
         }
@@ -256,23 +339,23 @@ macro_rules! lane { ($lane:ident: $($op:ident $method:ident),*) => {
         }
         #[inline(always)]
         fn erf(self) -> Self {
-            Self(self.0.wide(libm::erf))
+            Self(self.0.erf_lane::<Self>())
         }
         #[inline(always)]
         fn erfc(self) -> Self {
-            Self(self.0.wide(libm::erfc))
+            Self(self.0.erfc_lane::<Self>())
         }
         #[inline(always)]
         fn gauss(self) -> Self {
-            Self(self.0.wide(gauss))
+            Self(self.0.gauss_lane::<Self>())
         }
         #[inline(always)]
         fn normal_cdf(self) -> Self {
-            Self(self.0.wide(normal_cdf))
+            Self(self.0.normal_cdf_lane::<Self>())
         }
         #[inline(always)]
         fn normal_pdf(self) -> Self {
-            Self(self.0.wide(normal_pdf))
+            Self(self.0.normal_pdf_lane::<Self>())
         }
         #[inline(always)]
         fn maximum(self, b: Self) -> Self {

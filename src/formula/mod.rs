@@ -1,4 +1,6 @@
 //! The derivatives of elementwise ops, and the numbers they are generic over.
+mod erf;
+mod expm1;
 mod lanes;
 mod number;
 mod single;

@@ -24,6 +24,16 @@ pub trait Number:
     fn exp(self) -> Self;
     /// Natural logarithm.
     fn ln(self) -> Self;
+    /// exp(x) - 1, without losing digits near 0.
+    fn exp_m1(self) -> Self;
+    /// ln(1 + x), without losing digits near 0.
+    fn ln_1p(self) -> Self;
+    /// Sine.
+    fn sin(self) -> Self;
+    /// Cosine.
+    fn cos(self) -> Self;
+    /// Tangent.
+    fn tan(self) -> Self;
     /// Square root.
     fn sqrt(self) -> Self;
     /// 1 / x.

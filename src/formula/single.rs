@@ -9,28 +9,40 @@ pub(super) trait MulAdd<F> {
 /// Adding and subtracting it rounds to the nearest whole number, which is then in the low bits (|x| < 2^22).
 const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23
 
-/// `e^x = (1 + p) 2^n`: p, and n for [`power_of_two`].
-///
-/// Source: the polynomial of Cephes' expf (Moshier).
+/// `x = r + n ln 2` with |r| <= ln(2) / 2.
 #[inline(always)]
-fn reduced<M: MulAdd<f32>>(x: f32) -> (f32, i32) {
+pub(super) fn remainder<M: MulAdd<f32>>(x: f32) -> (f32, i32) {
     let shifted = M::mul_add(x, std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
     // ln 2 in two parts, the first with few bits, so that its product with n is exact.
     let r = M::mul_add(n, -355.0 / 512.0, x);
     let r = M::mul_add(n, 2.121_944_4e-4, r);
+    (r, (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32))
+}
+
+/// `e^r - 1` for a [`remainder`].
+///
+/// Source: the polynomial of Cephes' expf (Moshier).
+#[inline(always)]
+pub(super) fn exp_poly<M: MulAdd<f32>>(r: f32) -> f32 {
     let p = M::mul_add(1.987_569_1e-4, r, 1.398_199_9e-3);
     let p = M::mul_add(p, r, 8.333_452e-3);
     let p = M::mul_add(p, r, 4.166_579_6e-2);
     let p = M::mul_add(p, r, 1.666_666_5e-1);
     let p = M::mul_add(p, r, 0.5);
-    let p = M::mul_add(p, r * r, r);
-    (p, (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32))
+    M::mul_add(p, r * r, r)
+}
+
+/// `e^x = (1 + p) 2^n`: p, and n for [`power_of_two`].
+#[inline(always)]
+pub(super) fn reduced<M: MulAdd<f32>>(x: f32) -> (f32, i32) {
+    let (r, n) = remainder::<M>(x);
+    (exp_poly::<M>(r), n)
 }
 
 /// 2^n for -126 <= n <= 127.
 #[inline(always)]
-fn power_of_two(n: i32) -> f32 {
+pub(super) fn power_of_two(n: i32) -> f32 {
     f32::from_bits((n.wrapping_add(127) as u32) << 23)
 }
 

@@ -32,6 +32,16 @@ macro_rules! elementwise {
             Exp {}, exp, (x) = x.exp(); y => [y];
             /// The natural logarithm: -inf at 0, NaN below. Derivative `1/x`.
             Ln {}, ln, (x) = x.ln(); y => [x.recip()];
+            /// `e^x - 1`, exact near 0.
+            ExpM1 {}, exp_m1, (x) = x.exp_m1(); y => [x.exp()];
+            /// `ln(1 + x)`, exact near 0: -inf at -1, NaN below. Derivative `1/(1 + x)`.
+            Ln1p {}, ln_1p, (x) = x.ln_1p(); y => [(x + x.lit(1.0)).recip()];
+            /// Sine, of an angle in radians.
+            Sin {}, sin, (x) = x.sin(); y => [x.cos()];
+            /// Cosine, of an angle in radians.
+            Cos {}, cos, (x) = x.cos(); y => [-x.sin()];
+            /// Tangent, of an angle in radians. Derivative `1 + tan^2(x)`.
+            Tan {}, tan, (x) = x.tan(); y => [y * y + y.lit(1.0)];
             /// Square root: NaN below 0. Derivative `1/(2 sqrt x)`, infinite at 0.
             Sqrt {}, sqrt, (x) = x.sqrt(); y => [y.recip() * y.lit(0.5)];
             /// `1/x`. Derivative `-1/x^2`.
@@ -56,11 +66,28 @@ macro_rules! elementwise {
             SigmoidSlope {}, sigmoid_slope, (x) = x.sigmoid_slope(); y => [-(y * (x * x.lit(0.5)).tanh())];
             /// `ln(1 + e^x)`, without overflow. Derivative `sigmoid(x)`.
             Softplus {}, softplus, (x) = x.softplus(); y => [x.sigmoid()];
+            /// `ln(sigmoid(x))`, exact in both tails. Derivative `sigmoid(-x)`.
+            LogSigmoid {}, log_sigmoid, (x) = -(-x).softplus(); y => [(-x).sigmoid()];
             /// `max(x, 0)`. At 0 the derivative is taken as 0.
             Relu {}, relu, (x) = x.relu(); y => [x.step()];
             /// `x` where positive, else `slope * x`. At 0 the derivative is taken as `slope`.
             LeakyRelu { slope: f64 }, leaky_relu, (x) = x.gt(x.lit(0.0)).where_cond(x, x * x.lit(slope));
                 y => [x.gt(x.lit(0.0)).where_cond(x.lit(1.0), x.lit(slope))];
+            /// `x` where positive, else `alpha (e^x - 1)`. At 0 the derivative is taken as `alpha`.
+            ///
+            /// Source: Clevert, Unterthiner and Hochreiter, "Fast and accurate deep network learning by exponential linear
+            /// units", 2015.
+            Elu { alpha: f64 }, elu, (x) = x.gt(x.lit(0.0)).where_cond(x, x.exp_m1() * x.lit(alpha));
+                y => [x.gt(x.lit(0.0)).where_cond(x.lit(1.0), x.exp() * x.lit(alpha))];
+            /// `scale x` where positive, else `scale alpha (e^x - 1)`, with constants that keep mean 0 and variance 1 from
+            /// layer to layer. At 0 the derivative is taken as `scale alpha`.
+            ///
+            /// Source: Klambauer, Unterthiner, Mayr and Hochreiter, "Self-normalizing neural networks", 2017.
+            Selu {}, selu, (x) = x.gt(x.lit(0.0)).where_cond(x * x.lit(SELU_SCALE), x.exp_m1() * x.lit(SELU_LEFT));
+                y => [x.gt(x.lit(0.0)).where_cond(x.lit(SELU_SCALE), x.exp() * x.lit(SELU_LEFT))];
+            /// `x` limited to -1..=1, NaN at NaN. At -1 and 1 the derivative is taken as 0, unlike that of [`clamp`](Clamp).
+            Hardtanh {}, hardtanh, (x) = x.maximum(x.lit(-1.0)).minimum(x.lit(1.0));
+                y => [x.lit(1.0).gt(x.abs())];
             /// `x Phi(x)`, Phi the normal distribution function: GELU by the error function, exact in the left tail.
             ///
             /// Source: Hendrycks and Gimpel, "Gaussian error linear units", 2016.
@@ -112,6 +139,9 @@ macro_rules! elementwise {
 }
 pub(crate) use elementwise;
 
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+/// The scale times alpha, 1.6732632423543772.
+const SELU_LEFT: f64 = SELU_SCALE * 1.673_263_242_354_377_2;
 const FRAC_2_SQRT_PI: f64 = std::f64::consts::FRAC_2_SQRT_PI;
 /// 2 sqrt(2 / pi): (1 + tanh u) / 2 = sigmoid(2 u)
 const GELU_TANH: f64 = 1.595_769_121_605_730_7;

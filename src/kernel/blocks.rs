@@ -58,8 +58,34 @@ pub(super) fn strided<F: Base>(sizes: &[usize], steps: &[usize], x: &[F], out: &
     }
 }
 
+/// The rows of `x`, which are as long as the last of `sizes`, to where `steps` lead from `start` on.
+pub(super) fn place<F: Base>(sizes: &[usize], steps: &[usize], start: usize, x: &[F], out: &mut [F]) {
+    let Some((&inner, outer)) = sizes.split_last() else {
+        out[start] = x[0];
+        return;
+    };
+    if x.is_empty() {
+        return;
+    }
+    for (row, at) in x.chunks_exact(inner).zip(Starts::new(outer, steps)) {
+        out[start + at..][..inner].copy_from_slice(row);
+    }
+}
+
+/// Blocks `[outer, n, inner]`, the middle axis backwards.
+pub(super) fn reverse<F: Base>(n: usize, inner: usize, x: &[F], out: &mut [F]) {
+    if n == 0 || inner == 0 {
+        return;
+    }
+    for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(n * inner)) {
+        for (x, out) in x.chunks_exact(inner).rev().zip(out.chunks_exact_mut(inner)) {
+            out.copy_from_slice(x);
+        }
+    }
+}
+
 /// Blocks `[outer, n, inner]` of `x` at the places `ids` of the middle axis.
-pub(super) fn gather<F: Base>(n: usize, inner: usize, x: &[F], ids: &[u32], out: &mut [F]) {
+pub(super) fn index_select<F: Base>(n: usize, inner: usize, x: &[F], ids: &[u32], out: &mut [F]) {
     if n == 0 || inner == 0 || ids.is_empty() {
         return;
     }
@@ -70,8 +96,8 @@ pub(super) fn gather<F: Base>(n: usize, inner: usize, x: &[F], ids: &[u32], out:
     }
 }
 
-/// The transpose of [`gather`]: adds, in the order of `ids`.
-pub(super) fn scatter_add<F: Base>(n: usize, inner: usize, x: &[F], ids: &[u32], out: &mut [F]) {
+/// The transpose of [`index_select`]: adds, in the order of `ids`.
+pub(super) fn index_add<F: Base>(n: usize, inner: usize, x: &[F], ids: &[u32], out: &mut [F]) {
     if n == 0 || inner == 0 || ids.is_empty() {
         return;
     }

@@ -32,20 +32,13 @@ loops! {
 
     /// A NaN wins; of nothing it is -inf.
     fn max<F>(sizes: &'a [usize], steps: &'a [usize], x: &'a [F], out: &'a mut [F]) {
-        out.fill(F::neg_infinity());
         // `|`, not `||`: a branch would keep the loop from vectorising.
-        let larger = |max: F, x: F| if (max >= x) | max.is_nan() { max } else { x };
-        match (sizes, steps) {
-            ([outer @ .., rows, n], [.., 0, 1]) => walk(outer, steps, rows * n, x, |start, block| {
-                for row in block.chunks_exact(*n) {
-                    out[start..][..*n].iter_mut().zip(row).for_each(|(o, &x)| *o = larger(*o, x));
-                }
-            }),
-            ([outer @ .., n], [.., 0]) => {
-                walk(outer, steps, *n, x, |start, row| out[start] = larger(out[start], fold(row, F::neg_infinity(), larger)));
-            }
-            _ => out.copy_from_slice(x),
-        }
+        extreme(sizes, steps, x, out, F::neg_infinity(), |max, x| if (max >= x) | max.is_nan() { max } else { x });
+    }
+
+    /// A NaN wins; of nothing it is inf.
+    fn min<F>(sizes: &'a [usize], steps: &'a [usize], x: &'a [F], out: &'a mut [F]) {
+        extreme(sizes, steps, x, out, F::infinity(), |min, x| if (min <= x) | min.is_nan() { min } else { x });
     }
 
     fn sum_squares<F>(x: &'a [F]) -> f64 {
@@ -65,6 +58,23 @@ loops! {
 
     fn all_finite<F>(x: &'a [F]) -> bool {
         lanes(x, |x| f64::from(!x.is_finite())) == 0.0
+    }
+}
+
+/// The outermost over the axes of step 0.
+#[inline(always)]
+fn extreme<F: Base>(sizes: &[usize], steps: &[usize], x: &[F], out: &mut [F], start: F, outer_of: impl Fn(F, F) -> F) {
+    out.fill(start);
+    match (sizes, steps) {
+        ([outer @ .., rows, n], [.., 0, 1]) => walk(outer, steps, rows * n, x, |at, block| {
+            for row in block.chunks_exact(*n) {
+                out[at..][..*n].iter_mut().zip(row).for_each(|(o, &x)| *o = outer_of(*o, x));
+            }
+        }),
+        ([outer @ .., n], [.., 0]) => {
+            walk(outer, steps, *n, x, |at, row| out[at] = outer_of(out[at], fold(row, start, &outer_of)));
+        }
+        _ => out.copy_from_slice(x),
     }
 }
 
@@ -108,7 +118,7 @@ pub(super) fn total<F: Base>(x: &[F]) -> f64 {
 }
 
 #[inline(always)]
-fn lanes<F: Base>(x: &[F], f: impl Fn(F) -> f64) -> f64 {
+pub(super) fn lanes<F: Base>(x: &[F], f: impl Fn(F) -> f64) -> f64 {
     let mut sums = [0.0; 16];
     let chunks = x.chunks_exact(16);
     let tail: f64 = chunks.remainder().iter().map(|&x| f(x)).sum();

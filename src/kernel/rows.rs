@@ -2,6 +2,47 @@
 use super::dispatch::loops;
 use crate::{formula::Lane, real::Base};
 
+/// What each row of logits should be: cross-entropy with the distribution that gives every class `each` times its weight,
+/// and the label `own` more (see [`Targets::shares`]).
+#[derive(Clone, Copy, Debug)]
+pub struct Targets<'a> {
+    /// One class for each row.
+    pub labels: &'a [u32],
+    /// One for each class; none: all 1.
+    pub weights: Option<&'a [f64]>,
+    /// A label whose rows count nothing.
+    pub ignore: Option<u32>,
+    /// The share of the distribution that is spread over all classes.
+    pub smoothing: f64,
+}
+
+impl Targets<'_> {
+    /// The weight of the rows of a label: 0 if it is ignored.
+    #[inline(always)]
+    pub fn weight(&self, label: u32) -> f64 {
+        if self.ignore == Some(label) { 0.0 } else { self.weighted(label as usize, 1.0) }
+    }
+
+    /// `x` times the weight of a class; 0 for weight 0, whatever `x` is.
+    #[inline(always)]
+    pub fn weighted(&self, class: usize, x: f64) -> f64 {
+        match self.weights {
+            None => x,
+            Some(w) if w[class] == 0.0 => 0.0,
+            Some(w) => w[class] * x,
+        }
+    }
+
+    /// `own` and `each` for a row of a label.
+    #[inline(always)]
+    pub fn shares(&self, label: u32, classes: usize) -> (f64, f64) {
+        if self.ignore == Some(label) {
+            return (0.0, 0.0);
+        }
+        ((1.0 - self.smoothing) * self.weight(label), self.smoothing / classes as f64)
+    }
+}
+
 /// max, then exp(x - max) into `out`: (max, sum of the exponentials).
 #[inline(always)]
 fn exponentials<F: Base, L: Lane<F>>(x: &[F], out: &mut [F]) -> (F, F) {
@@ -44,6 +85,80 @@ loops! {
     fn nll_grad<F>(n: usize, p: &'a mut [F], labels: &'a [u32], c: F) {
         for (p, &label) in p.chunks_exact_mut(n).zip(labels) {
             p[label as usize] = p[label as usize] - F::one();
+            p.iter_mut().for_each(|p| *p = *p * c);
+        }
+    }
+
+    /// The softmax into `p`, the loss of each row into `losses` unless that is empty; returns their sum. A row that counts
+    /// nothing gets 0 in both.
+    fn cross_entropy<F>(t: Targets<'a>, n: usize, x: &'a [F], p: &'a mut [F], losses: &'a mut [F]) -> f64 {
+        let mut total = 0.0;
+        losses.fill(F::zero()); // also where there are no classes
+        for (row, (p, x)) in p.chunks_exact_mut(n).zip(x.chunks_exact(n)).enumerate() {
+            let label = t.labels[row];
+            let (own, each) = t.shares(label, n);
+            let mut loss = 0.0;
+            if own == 0.0 && each == 0.0 {
+                p.fill(F::zero());
+            } else {
+                let (max, sum) = exponentials::<F, L>(x, p);
+                let ln = sum.f64().ln();
+                if own != 0.0 {
+                    loss += own * (ln - (x[label as usize] - max).f64());
+                }
+                if each != 0.0 {
+                    let parts = x.iter().enumerate().map(|(c, &x)| t.weighted(c, ln - (x - max).f64()));
+                    loss += each * parts.sum::<f64>();
+                }
+                let scale = F::one() / sum;
+                p.iter_mut().for_each(|p| *p = *p * scale);
+            }
+            if let Some(out) = losses.get_mut(row) {
+                *out = F::of(loss);
+            }
+            total += loss;
+        }
+        total
+    }
+
+    /// What `cross_entropy` gives, for log-probabilities instead of logits.
+    fn nll<F>(t: Targets<'a>, n: usize, x: &'a [F], losses: &'a mut [F]) -> f64 {
+        let mut total = 0.0;
+        for (row, &label) in t.labels.iter().enumerate() {
+            let (own, each) = t.shares(label, n);
+            let mut loss = if own == 0.0 { 0.0 } else { -own * x[row * n + label as usize].f64() };
+            if each != 0.0 {
+                let parts = x[row * n..][..n].iter().enumerate().map(|(c, x)| t.weighted(c, -x.f64()));
+                loss += each * parts.sum::<f64>();
+            }
+            if let Some(out) = losses.get_mut(row) {
+                *out = F::of(loss);
+            }
+            total += loss;
+        }
+        total
+    }
+
+    /// p := the cotangent of the logits, given the softmax, for a cotangent `y_bar * c` of each row's loss (`y_bar` has one
+    /// entry a row, or one for all).
+    fn cross_entropy_grad<F>(t: Targets<'a>, n: usize, p: &'a mut [F], y_bar: &'a [F], c: f64) {
+        let weights: f64 = (0..n).map(|class| t.weighted(class, 1.0)).sum();
+        for (row, p) in p.chunks_exact_mut(n).enumerate() {
+            let label = t.labels[row];
+            let (own, each) = t.shares(label, n);
+            if own == 0.0 && each == 0.0 {
+                p.fill(F::zero());
+                continue;
+            }
+            let all = F::of(own + each * weights);
+            p.iter_mut().for_each(|p| *p = *p * all);
+            if each != 0.0 {
+                p.iter_mut().enumerate().for_each(|(c, p)| *p = *p - F::of(t.weighted(c, each)));
+            }
+            if own != 0.0 {
+                p[label as usize] = p[label as usize] - F::of(own);
+            }
+            let c = F::of(y_bar[if y_bar.len() == 1 { 0 } else { row }].f64() * c);
             p.iter_mut().for_each(|p| *p = *p * c);
         }
     }

@@ -1,12 +1,22 @@
-//! Layers and how their weights begin.
+//! Layers, losses, how weights begin, and moving averages of them.
 mod activation;
 mod checkpoint;
 mod dense;
 mod dropout;
+mod ema;
+mod embedding;
 mod init;
+mod layer_norm;
+mod loss;
+mod residual;
 
 pub use activation::{Gelu, GeluTanh, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh};
 pub use checkpoint::Checkpoint;
 pub use dense::Dense;
 pub use dropout::Dropout;
-pub use init::{Draw, Fan, Init};
+pub use ema::Ema;
+pub use embedding::Embedding;
+pub use init::{Draw, Fan, Init, TruncatedNormal};
+pub use layer_norm::LayerNorm;
+pub use loss::{BceWithLogits, CrossEntropy, Huber, KlDiv, L1, Mse, Nll, Reduction, SmoothL1};
+pub use residual::Residual;

@@ -90,20 +90,20 @@ fn reduced<T: TensorLike>(x: T, shape: Shape) -> T {
 #[track_caller]
 #[inline]
 fn map<F: Real, O: MapOp<N>, const N: usize>(op: O, x: [&Tensor<F>; N]) -> Tensor<F> {
-    let mut shape = x[0].shape();
     let mut equal = true;
     for t in &x[1..] {
-        // A plain loop: inside a closure the caller's location would be lost.
-        if t.shape() != shape {
-            equal = false;
-            shape = match common_shape(O::NAME, shape, t.shape()) {
-                Ok(shape) => shape,
-                Err(e) => fail(e),
-            };
-        }
+        equal &= t.shape() == x[0].shape();
     }
     if equal {
-        return Tensor::build(shape, |out| op.pass(Pass::Value { x: numbers(x), out }));
+        return Tensor::build_like(x[0], |out| op.pass(Pass::Value { x: numbers(x), out }));
+    }
+    let mut shape = x[0].shape();
+    for t in &x[1..] {
+        // A plain loop: inside a closure the caller's location would be lost.
+        shape = match common_shape(O::NAME, shape, t.shape()) {
+            Ok(shape) => shape,
+            Err(e) => fail(e),
+        };
     }
     let wide = x.map(|t| spread(t, shape));
     Tensor::build(shape, |out| op.pass(Pass::Value { x: numbers(wide.each_ref().map(|t| &**t)), out }))
@@ -139,7 +139,7 @@ fn fused_partial<F: Real, O: MapOp<N>, const N: usize>(
         op.pass(Pass::Partial { i, x, y, y_bar: None, out });
         return y_bar.into_owned();
     }
-    Tensor::build(y_bar.shape(), |out| op.pass(Pass::Partial { i, x, y, y_bar: Some(y_bar.data()), out }))
+    Tensor::build_like(&y_bar, |out| op.pass(Pass::Partial { i, x, y, y_bar: Some(y_bar.data()), out }))
 }
 
 // Linear: their rules pass the cotangent on without a kernel.
@@ -153,7 +153,7 @@ macro_rules! sums { ($($(#[$doc:meta])* $op:ident $name:ident $kernel:ident, $se
         fn forward(&self, x: &[&Tensor<F>], _: &mut Saved<'_, F>) -> Tensor<F> {
             let (a, b) = (x[0], x[1]);
             if a.shape() == b.shape() {
-                return Tensor::build(a.shape(), |out| F::$kernel(a.data(), b.data(), out));
+                return Tensor::build_like(a, |out| F::$kernel(a.data(), b.data(), out));
             }
             let shape = match common_shape(stringify!($name), a.shape(), b.shape()) {
                 Ok(shape) => shape,

@@ -171,17 +171,17 @@ impl<F: Real> Op<F> for IndexSelect {
         }
         let (_, n, inner) = shape.around(self.axis);
         let picked = shape.with(self.axis, self.ids.len());
-        Tensor::build(picked, |out| F::gather(n, inner, x[0].data(), self.ids.ids(), out))
+        Tensor::build(picked, |out| F::index_select(n, inner, x[0].data(), self.ids.ids(), out))
     }
     fn vjp<T: TensorLike<Elem = F>>(&self, cx: &mut Vjp<'_, T>, y_bar: T) {
         let size = cx.input(0).shape()[self.axis];
-        cx.give(0, || T::apply(ScatterAdd { axis: self.axis, ids: self.ids.clone(), size }, &[&y_bar]));
+        cx.give(0, || T::apply(IndexAdd { axis: self.axis, ids: self.ids.clone(), size }, &[&y_bar]));
     }
 }
 
 /// Zeros of `size` along an axis, to whose places `ids` the input is added, in order: the transpose of [`IndexSelect`].
 #[derive(Clone, Debug)]
-pub struct ScatterAdd {
+pub struct IndexAdd {
     /// Which axis.
     pub axis: usize,
     /// The places, in the order of the input.
@@ -189,24 +189,24 @@ pub struct ScatterAdd {
     /// The size of the axis in the result.
     pub size: usize,
 }
-impl<F: Real> Op<F> for ScatterAdd {
-    const NAME: &'static str = "scatter_add";
+impl<F: Real> Op<F> for IndexAdd {
+    const NAME: &'static str = "index_add";
     fn forward(&self, x: &[&Tensor<F>], _: &mut Saved<'_, F>) -> Tensor<F> {
         let (Self { axis, ids, size }, from) = (self, x[0].shape());
-        check_axis("scatter_add", from, *axis);
+        check_axis("index_add", from, *axis);
         if ids.len() != from[*axis] {
-            fail(shape_error(format!("scatter_add: {} ids for axis {axis} of shape {from}", ids.len())));
+            fail(shape_error(format!("index_add: {} ids for axis {axis} of shape {from}", ids.len())));
         }
         if ids.classes() > *size {
-            fail(shape_error(format!("scatter_add: ids below {} into {size} places", ids.classes())));
+            fail(shape_error(format!("index_add: ids below {} into {size} places", ids.classes())));
         }
         if let Err(e) = from.with(*axis, *size).checked_size() {
-            fail(e.context("scatter_add"));
+            fail(e.context("index_add"));
         }
         let (_, _, inner) = from.around(*axis);
         Tensor::build(from.with(*axis, *size), |out| {
             F::fill(F::zero(), out);
-            F::scatter_add(*size, inner, x[0].data(), ids.ids(), out);
+            F::index_add(*size, inner, x[0].data(), ids.ids(), out);
         })
     }
     fn vjp<T: TensorLike<Elem = F>>(&self, cx: &mut Vjp<'_, T>, y_bar: T) {

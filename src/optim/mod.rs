@@ -14,16 +14,42 @@
 //! assert_eq!(report.norm, Some(0.5f64.sqrt()));
 //! # Ok::<(), Error>(())
 //! ```
+//!
+//! | for | there are |
+//! | --- | --- |
+//! | optimizers | [`Sgd`], [`Adam`], [`AdamW`], [`NAdam`], [`RAdam`], [`RmsProp`], [`Adagrad`], [`Lion`] |
+//! | clips | [`ClipGlobalNorm`], [`ClipNorm`] (each tensor), [`ClipValue`], [`Agc`] (each unit), [`AutoClip`], [`ZClip`] |
+//! | groups of parameters | [`Groups`]: learning rate, weight decay, freezing, by path |
+//! | learning rates | [`schedule`] |
+//! | reading what a step did | [`StepReport`]; [`ReportUpdates`] adds the norms of updates |
+//!
+//! State is kept by path and counts the steps of each parameter: one that has no gradient (because it is frozen) in some
+//! steps does not advance in them.
+mod adagrad;
 mod adam;
 mod clip;
+mod common;
+mod groups;
 mod link;
+mod lion;
+mod plan;
+mod report;
+mod rms_prop;
+pub mod schedule;
 mod sgd;
-mod state;
+mod variants;
 
-pub use adam::Adam;
-pub use clip::{ClipGlobalNorm, ClipValue};
-pub use link::{Link, Optimizer, Plan, StepReport};
+pub use adagrad::Adagrad;
+pub use adam::{Adam, AdamW};
+pub use clip::{Agc, AutoClip, ClipGlobalNorm, ClipNorm, ClipValue, NonFinite, ZClip};
+pub use groups::Groups;
+pub use link::{Link, Optimizer};
+pub use lion::Lion;
+pub use plan::{Plan, Update};
+pub use report::{ReportUpdates, StepReport, Updates};
+pub use rms_prop::RmsProp;
 pub use sgd::Sgd;
+pub use variants::{NAdam, RAdam};
 
 use crate::{
     error::{Error, ErrorKind},

@@ -1,20 +1,23 @@
-use super::{check_fraction, check_setting, state::State};
+use super::{
+    Optimizer, Plan, check_fraction, check_setting,
+    common::{Common, rate},
+};
 use crate::{
     core::Module,
-    error::Error,
-    kernel::SgdStep,
-    optim::{Optimizer, Plan},
+    error::{Error, ErrorKind},
+    kernel::{Descent, Momentum},
     tensor::Real,
 };
 
 /// Stochastic gradient descent, with momentum and weight decay.
 ///
-/// `d = g + decay * w`; with momentum `v = momentum * v + d` (the first `v` is `d`) and `w = w - rate * v`, else
-/// `w = w - rate * d`: PyTorch's definition.
+/// `d = g + decay * w`; with momentum `v = momentum * v + (1 - dampening) * d` (the first `v` is `d`) and
+/// `w = w - rate * v`, or `w = w - rate * (d + momentum * v)` as Nesterov has it; else `w = w - rate * d`: PyTorch's
+/// definition.
 ///
 /// ```
 /// use chainrule::prelude::*;
-/// let mut opt = Sgd::new(0.1).momentum(0.9).weight_decay(1e-4);
+/// let mut opt = Sgd::new(0.1).momentum(0.9).nesterov().weight_decay(1e-4);
 /// # let mut p = Param::new(Tensor::scalar(1.0));
 /// # let g = Grads::from_iter([("", Tensor::scalar(1.0))]);
 /// opt.step(&mut p, &g)?;
@@ -26,16 +29,16 @@ use crate::{
 /// velocity, as PyTorch has it).
 #[derive(Clone)]
 pub struct Sgd<F: Real = f32> {
-    rate: f64,
+    common: Common<F>,
     momentum: f64,
-    decay: f64,
-    state: State<F, 1>,
+    dampening: f64,
+    nesterov: bool,
 }
 
 impl<F: Real> Sgd<F> {
     /// Plain descent with this learning rate; a step refuses one that is negative or not finite.
     pub fn new(rate: f64) -> Self {
-        Self { rate, momentum: 0.0, decay: 0.0, state: State::new() }
+        Self { common: Common::new(rate), momentum: 0.0, dampening: 0.0, nesterov: false }
     }
 
     /// With momentum, 0 or more and below 1.
@@ -44,44 +47,57 @@ impl<F: Real> Sgd<F> {
         self
     }
 
+    /// With a velocity that takes only `1 - dampening` of each gradient after the first.
+    pub fn dampening(mut self, dampening: f64) -> Self {
+        self.dampening = dampening;
+        self
+    }
+
+    /// With Nesterov's look ahead; a step refuses it without momentum, and with dampening.
+    pub fn nesterov(mut self) -> Self {
+        self.nesterov = true;
+        self
+    }
+
     /// With `decay * w` added to each gradient.
     pub fn weight_decay(mut self, decay: f64) -> Self {
-        self.decay = decay;
+        self.common.decay = decay;
         self
     }
 }
 
 impl<F: Real> Optimizer<F> for Sgd<F> {
     fn plan(&mut self, plan: &mut Plan<'_, F>) -> Result<(), Error> {
-        check_setting::<F>("Sgd", "the learning rate", self.rate)?;
-        check_setting::<F>("Sgd", "weight_decay", self.decay)?;
         check_fraction("Sgd", "momentum", self.momentum)?;
-        self.state.check("Sgd", plan.grads())
+        check_setting::<F>("Sgd", "dampening", self.dampening)?;
+        if self.nesterov && (self.momentum == 0.0 || self.dampening != 0.0) {
+            let message = "Sgd: nesterov needs momentum above 0 and no dampening";
+            return Err(Error::new(ErrorKind::BadData, message));
+        }
+        self.common.check("Sgd", plan)
     }
 
     fn apply(&mut self, plan: &Plan<'_, F>, net: &mut dyn Module<F>) {
-        let step = SgdStep {
-            map: plan.map(),
-            rate: F::of(self.rate),
-            decay: F::of(self.decay),
-            momentum: F::of(self.momentum),
-        };
-        let state = &mut self.state;
-        state.begin();
-        plan.grads().apply(net, |path, w, g| {
-            if self.momentum == 0.0 {
-                return F::sgd(step, w.data_mut(), g.data(), None);
-            }
-            let [velocity] = &mut state.entry(path, w).tensors;
-            F::sgd(step, w.data_mut(), g.data(), Some(velocity.data_mut()));
+        let Self { common, momentum, dampening, nesterov } = self;
+        let (momentum, keep) = (*momentum, 1.0 - *dampening);
+        if momentum == 0.0 {
+            return common.apply(plan, net, 0, 0.0, |mut turn| {
+                F::descent(Descent { rate: F::of(turn.rate), decay: F::of(turn.decay) }, turn.step());
+            });
+        }
+        let (own, ahead) = if *nesterov { (1.0, momentum) } else { (0.0, 1.0) };
+        common.apply(plan, net, 1, 0.0, |mut turn| {
+            let rule = Momentum {
+                rate: F::of(turn.rate),
+                decay: F::of(turn.decay),
+                momentum: F::of(momentum),
+                keep: F::of(if turn.t == 1.0 { 1.0 } else { keep }),
+                own: F::of(own),
+                ahead: F::of(ahead),
+            };
+            F::momentum(rule, turn.step());
         });
     }
 
-    fn rate(&self) -> f64 {
-        self.rate
-    }
-
-    fn set_rate(&mut self, rate: f64) {
-        self.rate = rate;
-    }
+    rate!();
 }

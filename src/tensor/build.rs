@@ -1,5 +1,5 @@
 //! Making tensors.
-use super::{Real, Shape, Tensor};
+use super::{Labels, Real, Shape, Tensor};
 use crate::{
     error::{Error, ErrorKind},
     rng::Rng,
@@ -72,6 +72,22 @@ impl Tensor<f32> {
     #[track_caller]
     pub fn normal(shape: impl Into<Shape>, mean: f64, std: f64, rng: &mut Rng) -> Self {
         Self::normal_of(shape, mean, std, rng)
+    }
+
+    /// 1 at the class of each label, else 0: `[labels.., classes]`. Other element types: [`Tensor::one_hot_of`].
+    ///
+    /// # Panics
+    /// If the labels may exceed `classes`, or have six axes already; [`Tensor::try_one_hot_of`] returns an error instead.
+    ///
+    /// ```
+    /// use chainrule::prelude::*;
+    /// let y = Labels::new([2, 0], 3)?;
+    /// assert_eq!(Tensor::one_hot(&y, 3).data(), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[track_caller]
+    pub fn one_hot(labels: &Labels, classes: usize) -> Self {
+        Self::one_hot_of(labels, classes)
     }
 
     /// The identity matrix. Other element types: `Tensor::eye(n).to::<f64>()`.
@@ -167,5 +183,39 @@ impl<F: Real> Tensor<F> {
     #[track_caller]
     pub fn normal_of(shape: impl Into<Shape>, mean: f64, std: f64, rng: &mut Rng) -> Self {
         Self::from_fn(shape, |_| mean + std * rng.normal())
+    }
+
+    /// [`Tensor::one_hot`] of any element type.
+    ///
+    /// # Panics
+    /// If the labels may exceed `classes`, or have six axes already; [`Tensor::try_one_hot_of`] returns an error instead.
+    #[track_caller]
+    pub fn one_hot_of(labels: &Labels, classes: usize) -> Self {
+        match Self::try_one_hot_of(labels, classes) {
+            Ok(tensor) => tensor,
+            Err(e) => panic!("{e}"),
+        }
+    }
+
+    /// [`Tensor::one_hot_of`] with an error instead of a panic.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] if the labels may exceed `classes`, or memory cannot hold the shape.
+    pub fn try_one_hot_of(labels: &Labels, classes: usize) -> Result<Self, Error> {
+        let shape = labels.shape();
+        if labels.classes() > classes {
+            let message = format!("one_hot: labels below {} into {classes} classes", labels.classes());
+            return Err(Error::new(ErrorKind::Shape, message));
+        }
+        if shape.rank() == Shape::MAX_RANK {
+            let message = format!("one_hot: no new axis after shape {shape} (at most 6 axes)");
+            return Err(Error::new(ErrorKind::Shape, message));
+        }
+        let shape = Shape::collect(shape.iter().copied().chain([classes]));
+        shape.checked_size().map_err(|e| e.context("one_hot"))?;
+        Ok(Self::build(shape, |out| {
+            F::fill(F::zero(), out);
+            labels.ids().iter().enumerate().for_each(|(row, &id)| out[row * classes + id as usize] = F::one());
+        }))
     }
 }

@@ -1,10 +1,15 @@
-use super::pool::{give_ids, take_ids};
+use super::{
+    Shape,
+    pool::{give_ids, take_ids},
+};
 use crate::{
     error::{Error, ErrorKind},
     kernel::Storage,
 };
+use std::panic::Location;
 
-/// Class numbers, checked once when they are made; sharing them is free.
+/// Class numbers, checked once when they are made; sharing them is free. They lie along one axis, or in a shape given by
+/// [`Labels::reshape`].
 ///
 /// ```
 /// use chainrule::Labels;
@@ -18,6 +23,7 @@ use crate::{
 pub struct Labels {
     ids: Ids,
     classes: usize,
+    shape: Shape,
 }
 
 /// Shared storage that is recycled; `None` only while dropping.
@@ -50,7 +56,7 @@ impl Labels {
         };
         let ids: Vec<u32> = ids.into_iter().enumerate().map(narrow).collect();
         match bad {
-            None => Ok(Self::filled(ids.len(), classes, |own| own.copy_from_slice(&ids))),
+            None => Ok(Self::build([ids.len()].into(), classes, |own| own.copy_from_slice(&ids))),
             Some((at, id)) => {
                 let range = if classes == 0 { String::new() } else { format!(" (0 to {})", classes - 1) };
                 Err(Error::new(
@@ -61,7 +67,13 @@ impl Labels {
         }
     }
 
-    /// The class numbers.
+    /// Takes a recycled buffer and lets `write` fill it with numbers below `classes`.
+    pub(crate) fn build(shape: Shape, classes: usize, write: impl FnOnce(&mut [u32])) -> Self {
+        let size = shape.size();
+        Self { ids: Ids(Some(take_ids(size).filled(size, write))), classes, shape }
+    }
+
+    /// The class numbers, row after row.
     #[inline]
     pub fn ids(&self) -> &[u32] {
         self.ids.0.as_deref().unwrap_or(&[])
@@ -71,6 +83,32 @@ impl Labels {
     #[inline]
     pub fn classes(&self) -> usize {
         self.classes
+    }
+
+    /// The sizes of their axes.
+    #[inline]
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// The same numbers, row after row, in another shape.
+    ///
+    /// # Panics
+    /// If the sizes differ.
+    ///
+    /// ```
+    /// use chainrule::Labels;
+    /// let ids = Labels::new([2, 0, 1, 1], 3)?.reshape([2, 2]);
+    /// assert_eq!(*ids.shape(), [2, 2]);
+    /// # Ok::<(), chainrule::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn reshape(&self, shape: impl Into<Shape>) -> Self {
+        let shape = shape.into();
+        if shape.checked_size().is_ok_and(|size| size == self.len()) {
+            return Self { shape, ..self.clone() };
+        }
+        panic!("Labels::reshape: {} labels do not fill shape {shape} ({})", self.len(), Location::caller());
     }
 
     /// How many labels.
@@ -85,7 +123,7 @@ impl Labels {
         self.ids().is_empty()
     }
 
-    /// The labels at `rows`, in that order.
+    /// The labels at `rows`, in that order, along one axis.
     ///
     /// # Panics
     /// If a row is past the end.
@@ -95,14 +133,7 @@ impl Labels {
         for &row in rows {
             assert!(row < own.len(), "Labels::select: row {row} of {} labels", own.len());
         }
-        Self::filled(rows.len(), self.classes, |picked| {
-            picked.iter_mut().zip(rows).for_each(|(id, &row)| *id = own[row])
-        })
-    }
-
-    fn filled(len: usize, classes: usize, write: impl FnOnce(&mut [u32])) -> Self {
-        let mut ids = take_ids(len);
-        write(ids.unique().expect("a pooled buffer has one owner"));
-        Self { ids: Ids(Some(ids)), classes }
+        let pick = |ids: &mut [u32]| ids.iter_mut().zip(rows).for_each(|(id, &row)| *id = own[row]);
+        Self::build([rows.len()].into(), self.classes, pick)
     }
 }

@@ -1,5 +1,5 @@
 use crate::{
-    kernel::{Kernels, Plain, Storage},
+    kernel::{Free, Kernels, Plain, Storage},
     tensor::Tensor,
 };
 use std::cell::RefCell;
@@ -10,7 +10,7 @@ type List<F> = Vec<Option<Tensor<F>>>;
 /// An element type: f32 or f64.
 pub trait Real: Kernels + Plain {
     #[doc(hidden)]
-    fn take(len: usize) -> Storage<Self>;
+    fn take(len: usize) -> Free<Self>;
     #[doc(hidden)]
     fn give(data: Storage<Self>);
     /// How many bytes of tensors this thread uses, and the most since [`Self::restart_peak`]. What one thread takes and
@@ -28,13 +28,13 @@ pub trait Real: Kernels + Plain {
 thread_local! { static POOL_IDS: RefCell<Pool<u32>> = const { RefCell::new(Pool::new()) } }
 
 /// A buffer of class numbers, like [`Real::take`].
-pub(super) fn take_ids(len: usize) -> Storage<u32> {
-    POOL_IDS.try_with(|pool| pool.borrow_mut().take(len)).unwrap_or_else(|_| Storage::zeros(len))
+pub(super) fn take_ids(len: usize) -> Free<u32> {
+    POOL_IDS.try_with(|pool| pool.borrow_mut().take(len)).unwrap_or_else(|_| Free::zeros(len))
 }
 
 /// Gives one back, like [`Real::give`].
 pub(super) fn give_ids(data: Storage<u32>) {
-    if data.is_unique() {
+    if let Some(data) = data.free() {
         let _ = POOL_IDS.try_with(|pool| pool.borrow_mut().give(data));
     }
 }
@@ -48,12 +48,12 @@ macro_rules! real { ($($f:ident $pool:ident $lists:ident)*) => { $(
 
     /// While a thread is torn down its pool is gone: then storage comes from the allocator and returns there.
     impl Real for $f {
-        fn take(len: usize) -> Storage<Self> {
-            $pool.try_with(|pool| pool.borrow_mut().take(len)).unwrap_or_else(|_| Storage::zeros(len))
+        fn take(len: usize) -> Free<Self> {
+            $pool.try_with(|pool| pool.borrow_mut().take(len)).unwrap_or_else(|_| Free::zeros(len))
         }
         fn give(data: Storage<Self>) {
             // Two threads dropping at once may both see a count of 2; then the storage is freed, which is correct too.
-            if data.is_unique() {
+            if let Some(data) = data.free() {
                 let _ = $pool.try_with(|pool| pool.borrow_mut().give(data));
             }
         }
@@ -85,7 +85,7 @@ real! { f32 POOL_F32 LISTS_F32 f64 POOL_F64 LISTS_F64 }
 /// Free buffers of one thread, by size class. It never holds more elements than the thread itself allocated, so
 /// a thread that only drops what others made does not hoard.
 struct Pool<T: Plain> {
-    classes: Vec<Vec<Storage<T>>>,
+    classes: Vec<Vec<Free<T>>>,
     allocated: usize,
     held: usize,
     /// Bytes taken and not yet given back, and the most of them so far.
@@ -107,30 +107,26 @@ impl<T: Plain> Pool<T> {
         ((4 * shift) as usize + quarter - 4, (quarter + 1) << shift)
     }
 
-    /// A buffer of `len` elements with arbitrary contents, referenced nowhere else.
+    /// A buffer for `len` elements.
     #[inline]
-    fn take(&mut self, len: usize) -> Storage<T> {
+    fn take(&mut self, len: usize) -> Free<T> {
         let (class, size) = Self::class(len);
         self.used += Storage::<T>::bytes(size) as isize;
         self.peak = self.peak.max(self.used);
-        let data = match self.classes.get_mut(class).and_then(Vec::pop) {
-            Some(data) => {
-                self.held -= size;
-                data
-            }
-            None => {
-                self.allocated += size;
-                Storage::zeros(size)
-            }
-        };
-        data.whole(len)
+        if let Some(data) = self.classes.get_mut(class).and_then(Vec::pop) {
+            self.held -= size;
+            return data;
+        }
+        self.allocated += size;
+        Free::zeros(size)
     }
 
     #[inline]
-    fn give(&mut self, data: Storage<T>) {
+    fn give(&mut self, data: Free<T>) {
         let (class, size) = Self::class(data.capacity());
-        self.used -= Storage::<T>::bytes(size) as isize;
-        if self.held + size > self.allocated {
+        self.used -= Storage::<T>::bytes(data.capacity()) as isize;
+        // A capacity between two classes was allocated while a thread was torn down.
+        if size != data.capacity() || self.held + size > self.allocated {
             return;
         }
         if class >= self.classes.len() {

@@ -38,6 +38,7 @@ fn unary<F: Real>() -> Vec<(&'static str, Unary<F>)> {
         neg() abs() sign() step() scale(0.3) div_scalar(0.3) add_scalar(0.3) exp() ln() sqrt() recip() square() powi(3) powi(-2)
         powf(1.7) tanh() sech2() sigmoid() sigmoid_slope() softplus() relu() leaky_relu(0.1) gelu() gelu_tanh() silu()
         erf() erfc() gauss() normal_cdf() normal_pdf() clamp(-1.0, 2.0)
+        exp_m1() ln_1p() sin() cos() tan() log_sigmoid() elu(0.7) selu() hardtanh()
     }
 }
 

@@ -8,6 +8,11 @@ const P: f64 = 0.398_942_280_401_432_7;
 /// The slope of erf at 0.
 const M: f64 = std::f64::consts::FRAC_2_SQRT_PI;
 
+const L: f64 = std::f64::consts::LN_2;
+/// The scale of selu, and that times its alpha.
+const S: f64 = 1.050_700_987_355_480_5;
+const A: f64 = 1.758_099_340_847_376_6;
+
 type Function<F> = for<'t> fn(Var<'t, F>) -> Var<'t, F>;
 
 /// At -inf, inf, NaN, -0.0, 0.0: the values, then the derivatives.
@@ -17,6 +22,15 @@ fn table<F: Real>() -> Vec<Row<F>> {
     vec![
         ("exp", |x| x.exp(), [0.0, INFINITY, NAN, 1.0, 1.0], [0.0, INFINITY, NAN, 1.0, 1.0]),
         ("ln", |x| x.ln(), [NAN, INFINITY, NAN, -INFINITY, -INFINITY], [-0.0, 0.0, NAN, -INFINITY, INFINITY]),
+        ("exp_m1", |x| x.exp_m1(), [-1.0, INFINITY, NAN, -0.0, 0.0], [0.0, INFINITY, NAN, 1.0, 1.0]),
+        ("ln_1p", |x| x.ln_1p(), [NAN, INFINITY, NAN, -0.0, 0.0], [0.0, 0.0, NAN, 1.0, 1.0]),
+        ("sin", |x| x.sin(), [NAN, NAN, NAN, -0.0, 0.0], [NAN, NAN, NAN, 1.0, 1.0]),
+        ("cos", |x| x.cos(), [NAN, NAN, NAN, 1.0, 1.0], [NAN, NAN, NAN, 0.0, 0.0]),
+        ("tan", |x| x.tan(), [NAN, NAN, NAN, -0.0, 0.0], [NAN, NAN, NAN, 1.0, 1.0]),
+        ("log_sigmoid", |x| x.log_sigmoid(), [-INFINITY, 0.0, NAN, -L, -L], [1.0, 0.0, NAN, 0.5, 0.5]),
+        ("elu", |x| x.elu(0.5), [-0.5, INFINITY, NAN, -0.0, 0.0], [0.0, 1.0, NAN, 0.5, 0.5]),
+        ("selu", |x| x.selu(), [-A, INFINITY, NAN, -0.0, 0.0], [0.0, S, NAN, A, A]),
+        ("hardtanh", |x| x.hardtanh(), [-1.0, 1.0, NAN, -0.0, 0.0], [0.0, 0.0, 0.0, 1.0, 1.0]),
         ("sqrt", |x| x.sqrt(), [NAN, INFINITY, NAN, -0.0, 0.0], [NAN, 0.0, NAN, -INFINITY, INFINITY]),
         ("recip", |x| x.recip(), [-0.0, 0.0, NAN, -INFINITY, INFINITY], [0.0, 0.0, NAN, -INFINITY, -INFINITY]),
         ("square", |x| x.square(), [INFINITY, INFINITY, NAN, 0.0, 0.0], [-INFINITY, INFINITY, NAN, -0.0, 0.0]),

@@ -1,5 +1,6 @@
 //! The obvious loops: arrays of any number, without a thought of speed.
-use crate::dual::Num;
+use crate::{case::ClassSettings, dual::Num};
+use chainrule::nn::Reduction;
 
 #[derive(Clone, Debug)]
 pub struct Arr<N> {
@@ -100,6 +101,18 @@ impl<N: Num> Arr<N> {
         self.fold(axes, keep, N::c(f64::NEG_INFINITY), |a, b| if b.re() > a.re() { b } else { a })
     }
 
+    pub fn prod(&self, axes: &[usize], keep: bool) -> Self {
+        self.fold(axes, keep, N::c(1.0), |a, b| a * b)
+    }
+
+    /// NaN if nothing is left to divide by.
+    pub fn var(&self, axes: &[usize], keep: bool, ddof: usize) -> Self {
+        let count: usize = axes.iter().map(|&axis| self.shape[axis]).product();
+        let d = self.zip(&self.mean(axes, true), |x, mean| x - mean);
+        let left = if count > ddof { (count - ddof) as f64 } else { f64::NAN };
+        d.map(|d| d * d).sum(axes, keep).map(|s| s / N::c(left))
+    }
+
     pub fn all(&self) -> Vec<usize> {
         (0..self.shape.len()).collect()
     }
@@ -156,7 +169,7 @@ impl<N: Num> Arr<N> {
         })
     }
 
-    pub fn scatter_add(&self, axis: usize, ids: &[usize], size: usize) -> Self {
+    pub fn index_add(&self, axis: usize, ids: &[usize], size: usize) -> Self {
         let sum = |place: usize, i: &Vec<usize>| {
             let from = |k: usize| i.iter().enumerate().map(|(a, &p)| if a == axis { k } else { p }).collect::<Vec<_>>();
             ids.iter().enumerate().filter(|(_, id)| **id == place).fold(N::c(0.0), |s, (k, _)| s + self.at(&from(k)))
@@ -172,6 +185,40 @@ impl<N: Num> Arr<N> {
         match self.shape.len() {
             0 => e.zip(&e, |e, sum| e / sum),
             rank => e.zip(&e.sum(&[rank - 1], true), |e, sum| e / sum),
+        }
+    }
+
+    /// Each row, as many last axes as `w` has, normalised.
+    pub fn layer_norm(&self, w: &Self, b: &Self, eps: f64) -> Self {
+        let axes: Vec<usize> = (self.shape.len() - w.shape.len()..self.shape.len()).collect();
+        let d = self.zip(&self.mean(&axes, true), |x, mean| x - mean);
+        let std = d.map(|d| d * d).mean(&axes, true).map(|v| (v + N::c(eps)).sqrt());
+        d.zip(&std, |d, std| d / std).zip(w, |x, w| x * w).zip(b, |x, b| x + b)
+    }
+
+    /// The losses of rows from labels, of logits or of log-probabilities, as the formula says it.
+    pub fn label_losses(&self, labels: &[usize], settings: ClassSettings, logits: bool) -> Self {
+        let (weights, ignore, smoothing, reduction) = settings;
+        let n = *self.shape.last().unwrap();
+        let weight = |class: usize| weights.as_ref().map_or(1.0, |w| w[class]);
+        let (p, mut losses, mut counted) = (self.softmax(), vec![], 0.0);
+        for (row, &label) in labels.iter().enumerate() {
+            let log = |class: usize| if logits { p.data[row * n + class].ln() } else { self.data[row * n + class] };
+            let mut loss = N::c(0.0);
+            if Some(label) != ignore {
+                counted += weight(label);
+                loss = N::c(-(1.0 - smoothing) * weight(label)) * log(label);
+                for class in 0..n {
+                    loss = loss - N::c(smoothing / n as f64 * weight(class)) * log(class);
+                }
+            }
+            losses.push(loss);
+        }
+        let sum = losses.iter().fold(N::c(0.0), |sum, loss| sum + *loss);
+        match reduction {
+            Reduction::None => Self { shape: self.shape[..self.shape.len() - 1].to_vec(), data: losses },
+            Reduction::Sum => Self { shape: vec![], data: vec![sum] },
+            Reduction::Mean => Self { shape: vec![], data: vec![sum / N::c(counted)] },
         }
     }
 }

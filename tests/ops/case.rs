@@ -1,5 +1,5 @@
 //! Random cases: shapes, attributes, points.
-use chainrule::{Labels, Real, Tensor};
+use chainrule::{Labels, Real, Tensor, nn::Reduction, op::LabelTargets};
 use proptest::prelude::*;
 
 /// What proptest draws and shrinks; everything else of a case follows from it.
@@ -76,12 +76,51 @@ impl Draw {
         Labels::new(self.ids(n), n).unwrap()
     }
 
+    /// An index into `n` places of the chosen axis, no larger than `shape` along any other.
+    pub fn index(&self, shape: &[usize], n: usize) -> Labels {
+        let mut points = Points::new(self.seed ^ 0x9a7);
+        let cut = |&size: &usize| if points.below(3) == 0 { points.below(size + 1) } else { size };
+        let sizes: Vec<usize> = shape.iter().map(cut).collect();
+        let size = sizes.iter().product();
+        Labels::new((0..size).map(|_| points.below(n)), n).unwrap().reshape(&sizes[..])
+    }
+
     /// One class for each row of [`logits`].
     pub fn classes(&self) -> Vec<usize> {
         let shape = &logits(self)[0];
         let (classes, rows) = shape.split_last().unwrap();
         let mut points = Points::new(self.seed ^ 0xc1a);
         (0..rows.iter().product()).map(|_| points.below(*classes)).collect()
+    }
+}
+
+/// What a loss from labels was told: class weights, an ignored label, smoothing, and how it is reduced.
+pub type ClassSettings = (Option<Vec<f64>>, Option<usize>, f64, Reduction);
+
+impl Draw {
+    /// At least one row of [`Self::classes`] counts where the mean is taken, so that there is one.
+    pub fn class_settings(&self) -> ClassSettings {
+        let n = *logits(self)[0].last().unwrap();
+        let mut points = Points::new(self.seed ^ 0x5e7);
+        let weights: Vec<f64> = (0..n).map(|_| [0.0, 0.5, 1.0, 2.5][points.below(4)]).collect();
+        let weights = Some(weights).filter(|_| self.flag(0));
+        let ignore = Some(points.below(n)).filter(|_| self.flag(1));
+        let smoothing = [0.0, 0.1, 0.5, 1.0][self.pick(2, 4)];
+        let counts = |&k: &usize| Some(k) != ignore && weights.as_ref().is_none_or(|w| w[k] != 0.0);
+        let reduction = match self.pick(3, 3) {
+            0 => Reduction::None,
+            1 if self.classes().iter().any(counts) => Reduction::Mean,
+            _ => Reduction::Sum,
+        };
+        (weights, ignore, smoothing, reduction)
+    }
+
+    pub fn targets(&self) -> LabelTargets {
+        let n = *logits(self)[0].last().unwrap();
+        let (weights, ignore, smoothing, reduction) = self.class_settings();
+        let labels = Labels::new(self.classes(), n).unwrap();
+        let (weights, ignore) = (weights.map(|w| w.into()), ignore.map(|id| id as u32));
+        LabelTargets { labels, weights, ignore, smoothing, reduction }
     }
 }
 
@@ -129,6 +168,8 @@ pub enum Kind {
     Any,
     /// At least 0.06 from each other, so that there are no ties.
     Apart,
+    /// One in four exactly 0.
+    Zeros,
     /// Some exactly 0, some not: the condition of `where_cond`, which has no derivative.
     Switch,
 }
@@ -138,11 +179,14 @@ const fn domain(lo: f64, hi: f64, avoid: &'static [f64]) -> Domain {
 }
 pub const REAL: Domain = domain(-3.0, 3.0, &[]);
 pub const KINK_AT_0: Domain = domain(-3.0, 3.0, &[0.0]);
-/// The bounds that the row of clamp uses.
-pub const CLAMPED: Domain = domain(-3.0, 3.0, &[-1.0, 1.5, 0.25, 0.5]);
+/// The bounds that the rows of clamp and hardtanh use.
+pub const CLAMPED: Domain = domain(-3.0, 3.0, &[-1.0, 1.5, 0.25, 0.5, 1.0]);
+pub const ABOVE_MINUS_1: Domain = Domain { edge: Some(-1.0), ..domain(-0.95, 3.0, &[]) };
+pub const BELOW_A_POLE: Domain = domain(-1.1, 1.1, &[]);
 pub const POSITIVE: Domain = Domain { edge: Some(0.0), ..domain(0.05, 3.0, &[]) };
 pub const NOT_0: Domain = Domain { edge: Some(0.0), ..domain(-3.0, 3.0, &[0.0]) };
 pub const APART: Domain = Domain { points: Kind::Apart, ..REAL };
+pub const WITH_ZEROS: Domain = Domain { points: Kind::Zeros, ..REAL };
 pub const SWITCH: Domain = Domain { points: Kind::Switch, ..REAL };
 
 impl Domain {
@@ -159,7 +203,8 @@ impl Domain {
                 }
                 grid.pop().unwrap() + points.within(-0.02, 0.02)
             }
-            Kind::Any => loop {
+            Kind::Zeros if points.below(4) == 0 => 0.0,
+            Kind::Any | Kind::Zeros => loop {
                 let x = points.within(self.lo, self.hi);
                 if self.avoid.iter().all(|kink| (x - kink).abs() >= 0.1) {
                     break x;
@@ -263,6 +308,36 @@ pub fn dense(d: &Draw) -> Shapes {
     let lead: &[usize] = [&[][..], &[2], &[2, 2]][d.pick(0, 3)];
     let rows = if d.flag(1) { vec![] } else { vec![d.size(0)] };
     vec![[lead, &rows, &[k]].concat(), vec![n, k], vec![n]]
+}
+/// At least two elements, all different by [`APART`].
+pub fn several(d: &Draw) -> Shapes {
+    let mut sizes = full(d).remove(0);
+    sizes.push(2);
+    vec![sizes]
+}
+/// At least two along the chosen axis.
+pub fn several_along(d: &Draw) -> Shapes {
+    let mut axes = d.axes();
+    axes[d.axis()] = axes[d.axis()].max(2);
+    vec![axes]
+}
+/// What is added to, with at least one place along the chosen axis, and a source no smaller than any index.
+pub fn scatters(d: &Draw) -> Shapes {
+    let mut into = d.axes();
+    into[d.axis()] = into[d.axis()].max(1);
+    let mut src = into.clone();
+    src[d.axis()] = d.pick(10, 5);
+    vec![into, src]
+}
+pub fn thrice(d: &Draw) -> Shapes {
+    vec![d.sizes.clone(); 3]
+}
+/// A tensor, and a weight and a bias of its last one or two axes.
+pub fn normalised(d: &Draw) -> Shapes {
+    let shape = d.axes();
+    let n = if d.flag(1) { 1 } else { shape.len().min(2) };
+    let row = shape[shape.len() - n..].to_vec();
+    vec![shape, row.clone(), row]
 }
 /// Three that differ along the chosen axis.
 pub fn parts(d: &Draw) -> Shapes {

@@ -201,10 +201,36 @@ fn a_mean_of_large_numbers_keeps_its_variance() {
 }
 
 #[test]
-fn numbers_on_the_left_of_an_operator() {
+fn numbers_on_either_side_of_an_operator() {
     for g in gradient(&row(&[2.0]), &[1.0], |x| 3.0 * x + (1.0 - x) * 5.0 + 8.0 / x + (7.0 + x)) {
         assert_eq!(g, [3.0 - 5.0 - 2.0 + 1.0]);
     }
-    let x = row(&[2.0]);
-    assert_eq!([3.0 * &x, 1.0 - &x, 8.0 / &x, 7.0 + &x, -&x].map(|t| t.item()), [6.0, -1.0, 4.0, 9.0, -2.0]);
+    fn check<F: Real>() {
+        let x = Tensor::<F>::filled([1], F::of(2.0));
+        let mut tape = Tape::new();
+        let v = tape.begin().variable(&x);
+        let right = [6.0, 6.0, -1.0, 1.0, 4.0, 0.5, 9.0, 9.0, -2.0];
+        assert_eq!(
+            [3.0 * &x, &x * 3.0, 1.0 - &x, &x - 1.0, 8.0 / &x, &x / 4.0, 7.0 + &x, &x + 7.0, -&x].map(|t| t.item()),
+            right
+        );
+        assert_eq!(
+            [3.0 * v, v * 3.0, 1.0 - v, v - 1.0, 8.0 / v, v / 4.0, 7.0 + v, v + 7.0, -v].map(|t| t.item()),
+            right
+        );
+        assert_eq!(
+            [3.0 * &v, &v * 3.0, 1.0 - &v, &v - 1.0, 8.0 / &v, &v / 4.0, 7.0 + &v, &v + 7.0, -&v].map(|t| t.item()),
+            right
+        );
+        let x = || x.clone();
+        assert_eq!(
+            [3.0 * x(), x() * 3.0, 1.0 - x(), x() - 1.0, 8.0 / x(), x() / 4.0, 7.0 + x(), x() + 7.0, -x()]
+                .map(|t| t.item()),
+            right
+        );
+        // The type of a literal is known where a method follows.
+        assert_eq!(((2.0 * x()).sum() + (x() / 4.0).exp().ln() * f64::from(2f32)).item(), 5.0);
+    }
+    check::<f32>();
+    check::<f64>();
 }

@@ -59,7 +59,8 @@ fn formulas() -> Vec<String> {
 /// The methods of `TensorLike` that make a value from values.
 fn vocabulary() -> Vec<String> {
     let like = source("src/core/like.rs");
-    let body = like.split_once("pub trait TensorLike").unwrap().1;
+    let body = like.split_once("pub trait TensorLike").unwrap().1.to_string();
+    let body = body + &source("src/core/like/reductions.rs") + &source("src/core/like/places.rs");
     let no_ops = [
         "apply",
         "apply_many",
@@ -76,7 +77,7 @@ fn vocabulary() -> Vec<String> {
         "param",
         "update",
     ];
-    let names = body.lines().filter_map(|line| line.strip_prefix("    fn "));
+    let names = body.lines().filter_map(|line| line.trim_start().strip_prefix("fn "));
     let names = names.map(|rest| rest.split(['(', '<']).next().unwrap().to_string());
     names.filter(|name| !no_ops.contains(&&name[..])).filter(|name| !name.starts_with("try_")).collect()
 }

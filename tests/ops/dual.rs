@@ -1,4 +1,4 @@
-//! Forward mode of the tests' own. Only arithmetic, exp, ln and sqrt have derivatives here; every other function is
+//! Forward mode of the tests' own. Only arithmetic, exp, ln, sqrt, sin and cos have derivatives here; every other function is
 //! composed of them, so nothing is shared with the crate's table of derivatives.
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -11,6 +11,8 @@ pub trait Num:
     fn exp(self) -> Self;
     fn ln(self) -> Self;
     fn sqrt(self) -> Self;
+    fn sin(self) -> Self;
+    fn cos(self) -> Self;
 
     fn abs(self) -> Self {
         if self.re() < 0.0 { -self } else { self }
@@ -90,6 +92,12 @@ impl Num for f64 {
     fn sqrt(self) -> f64 {
         f64::sqrt(self)
     }
+    fn sin(self) -> f64 {
+        f64::sin(self)
+    }
+    fn cos(self) -> f64 {
+        f64::cos(self)
+    }
 }
 
 /// A value and its derivative in one direction; nested, also the mixed second derivative.
@@ -147,5 +155,11 @@ impl<N: Num> Num for Dual<N> {
     fn sqrt(self) -> Self {
         let v = self.v.sqrt();
         Self { v, d: self.d / (v + v) }
+    }
+    fn sin(self) -> Self {
+        Self { v: self.v.sin(), d: self.d * self.v.cos() }
+    }
+    fn cos(self) -> Self {
+        Self { v: self.v.cos(), d: -self.d * self.v.sin() }
     }
 }

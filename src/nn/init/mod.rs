@@ -1,7 +1,14 @@
+mod orthogonal;
+mod truncated;
+
+pub use truncated::TruncatedNormal;
+
 use crate::{
+    error::Error,
     rng::Rng,
     tensor::{Real, Shape, Tensor},
 };
+use std::panic::Location;
 
 /// How a weight begins.
 ///
@@ -45,6 +52,15 @@ pub enum Init {
         /// Normal, or uniform with the same variance.
         draw: Draw,
     },
+    /// Normal within bounds: [`Init::truncated_normal`].
+    Truncated(TruncatedNormal),
+    /// `gain` times an orthogonal matrix: [`Init::orthogonal`].
+    Orthogonal {
+        /// The gain.
+        gain: f64,
+    },
+    /// 1 on the diagonal of a matrix, 0 elsewhere.
+    Identity,
 }
 
 /// The number of connections by which a variance is divided. A weight `[out, in, ..]` has fan-in `in` and fan-out `out`,
@@ -90,9 +106,47 @@ impl Init {
         Self::Scaled { gain: (1.0f64 / 3.0).sqrt(), fan: Fan::In, draw: Draw::Uniform }
     }
 
-    /// The same with another gain; only [`Init::Scaled`] has one.
+    /// `N(0, 1 / in)`: LeCun. For SELU, and for units that are linear near 0. `Init::lecun().draw(Draw::Uniform)` is
+    /// `U(+-sqrt(3 / in))`.
+    ///
+    /// # Source
+    /// LeCun et al., "Efficient backprop", 1998, section 4.6.
+    pub fn lecun() -> Self {
+        Self::Scaled { gain: 1.0, fan: Fan::In, draw: Draw::Normal }
+    }
+
+    /// A random orthogonal matrix: `[out, in, ..]` is seen as `[out, rest]`, whose rows are orthonormal if there are at most
+    /// as many as columns, else its columns. It keeps the norm of what passes through; for recurrent weights.
+    ///
+    /// # Source
+    /// Saxe, McClelland, Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
+    /// 2014.
+    pub fn orthogonal() -> Self {
+        Self::Orthogonal { gain: 1.0 }
+    }
+
+    /// Normal, drawn again where it is more than two standard deviations from the mean.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadData`](crate::ErrorKind::BadData) unless the mean is finite and the standard deviation greater than 0.
+    pub fn truncated_normal(mean: f64, std: f64) -> Result<Self, Error> {
+        Self::truncated_normal_within(mean, std, mean - 2.0 * std, mean + 2.0 * std)
+    }
+
+    /// Normal with this mean and standard deviation before it is cut off at `lo` and `hi`, which are values, not multiples
+    /// of `std` (as in PyTorch's `trunc_normal_`).
+    ///
+    /// # Errors
+    /// [`ErrorKind::BadData`](crate::ErrorKind::BadData) unless the mean is finite, the standard deviation greater than 0, and
+    /// `lo < hi`.
+    pub fn truncated_normal_within(mean: f64, std: f64, lo: f64, hi: f64) -> Result<Self, Error> {
+        TruncatedNormal::new(mean, std, lo, hi).map(Self::Truncated)
+    }
+
+    /// The same with another gain; only [`Init::Scaled`] and [`Init::Orthogonal`] have one.
     pub fn gain(self, gain: f64) -> Self {
         match self {
+            Self::Orthogonal { .. } => Self::Orthogonal { gain },
             Self::Scaled { fan, draw, .. } => Self::Scaled { gain, fan, draw },
             other => other,
         }
@@ -117,7 +171,8 @@ impl Init {
     /// A tensor that begins so.
     ///
     /// # Panics
-    /// If memory cannot hold the shape.
+    /// If memory cannot hold the shape; if it has fewer than two axes and should be orthogonal, or is not a matrix and should
+    /// be the identity.
     #[track_caller]
     pub fn tensor<F: Real>(self, shape: impl Into<Shape>, rng: &mut Rng) -> Tensor<F> {
         let shape = shape.into();
@@ -133,6 +188,12 @@ impl Init {
                     Draw::Uniform => Tensor::uniform_of(shape, -std * 3f64.sqrt(), std * 3f64.sqrt(), rng),
                 }
             }
+            Self::Truncated(normal) => Tensor::from_fn(shape, |_| normal.draw(rng)),
+            Self::Orthogonal { gain } => orthogonal::orthogonal(shape, gain, rng),
+            Self::Identity => match *shape {
+                [_, n] => Tensor::from_fn(shape, |e| f64::from(e / n == e % n)),
+                _ => panic!("Init::Identity: shape {shape}: a matrix has 2 axes ({})", Location::caller()),
+            },
         }
     }
 }
