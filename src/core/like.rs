@@ -226,6 +226,14 @@ pub trait TensorLike:
         MatMul::check(self.shape(), b.shape(), false, false)?;
         Ok(self.matmul(b))
     }
+    /// The sum of the products of all elements: the inner product, of tensors of any one shape.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    #[track_caller]
+    fn dot(&self, b: &Self) -> Self {
+        Self::apply(Dot, &[self, b])
+    }
     /// `x w^T + b` for `x` of `[.., in]`, `w` of `[out, in]` and `b` of `[out]`: the arithmetic of a dense layer.
     #[track_caller]
     fn linear(&self, w: &Self, b: &Self) -> Self {
