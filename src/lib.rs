@@ -50,7 +50,8 @@
 //! | [`Layer`], [`AnyLayer`], [`nn`] | a forward pass; ready-made ones |
 //! | [`Grads`] | gradients by path: owned, summed, clipped |
 //! | [`optim`] | optimizers and the links before them |
-//! | [`Observer`], [`flow`] | what a backward pass shows of itself |
+//! | [`Observer`], [`flow`] | what a backward pass shows of itself; pictures |
+//! | [`transform`] | grad, vjp, jvp, hvp, jacobian, hessian of a function of tensors |
 //! | [`core::Op`], [`check`] | an op of your own, and its gradient check |
 //! | [`data`] | IDX files, batches, accuracy |
 #![deny(unreachable_pub, clippy::print_stdout, clippy::print_stderr)]
@@ -71,6 +72,7 @@ pub mod prelude;
 pub mod real;
 pub mod rng;
 pub mod tensor;
+pub mod transform;
 
 pub use crate::core::{
     AnyLayer, Eager, Grads, Layer, Module, Observer, Param, Place, Recording, Role, Tape, TensorLike, Var,

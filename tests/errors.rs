@@ -216,7 +216,7 @@ fn recordings() {
     refused(&text("grads_of"), || _ = loss.grads_of(&[v]));
     refused(&text("grads_recorded"), || _ = loss.grads_recorded(&[v]));
     refused("replay: backward() ended this recording; use backward_retained()", || r.replay());
-    let given_up = "this value of a parameter was given up by backward(); use backward_retained() to keep it";
+    let given_up = "this value was given up: a parameter's by backward(), which backward_retained() does not";
     blames(given_up, || _ = w.value().data());
     blames(given_up, || _ = w.value().into_vec());
     blames(given_up, || _ = w.value().data_mut());

@@ -1,6 +1,9 @@
 //! What a training step allocates, and what stays behind. The counts are of the whole process, so this is one test.
 #![allow(unsafe_code, reason = "a counting allocator is unsafe to write")]
 #![allow(clippy::print_stdout, reason = "the packing of the gemm crate is counted apart, for the reader")]
+#[path = "common/counting.rs"]
+mod counting;
+
 use chainrule::{
     core::Recorded,
     optim::{
@@ -10,36 +13,8 @@ use chainrule::{
     prelude::*,
     with_threads,
 };
-use std::{
-    alloc::{GlobalAlloc, Layout, System},
-    hint::black_box,
-    sync::atomic::{AtomicI64, AtomicUsize, Ordering::SeqCst},
-};
-
-struct Counting;
-
-static CALLS: AtomicUsize = AtomicUsize::new(0);
-static LIVE: AtomicI64 = AtomicI64::new(0);
-static LARGEST: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is passed on unchanged to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        CALLS.fetch_add(1, SeqCst);
-        LIVE.fetch_add(layout.size() as i64, SeqCst);
-        LARGEST.fetch_max(layout.size(), SeqCst);
-        // SAFETY: the caller's promise about the layout.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size() as i64, SeqCst);
-        // SAFETY: the caller's promise that `p` came from here with this layout.
-        unsafe { System.dealloc(p, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use counting::{CALLS, LARGEST, LIVE};
+use std::{hint::black_box, sync::atomic::Ordering::SeqCst};
 
 fn calls(f: impl FnOnce()) -> usize {
     let before = CALLS.load(SeqCst);
@@ -251,6 +226,35 @@ fn layers_and_losses_allocate_nothing_of_ours() {
         for _ in 0..5 {
             one();
         }
+        let seen = fewest(10, &mut one);
+        // The products of the reverse sweep, alone: what they pack is the gemm crate's.
+        let (x, y) = (Tensor::ones([4, 4]), Tensor::ones([4, 6]));
+        let products = [(&x, &x), (&y, &x)].map(|(y_bar, x)| fewest(5, || _ = black_box(y_bar.matmul_tn(x))));
+        let w = Tensor::ones([6, 4]);
+        let more = [(&x, &x), (&y, &w)].map(|(y_bar, w)| fewest(5, || _ = black_box(y_bar.matmul(w))));
+        let packing = products.iter().chain(&more).sum::<usize>();
+        println!("layers and losses: {seen} allocations; 4 products: {packing}");
+        assert!(seen <= packing && packing <= 8, "{seen} allocations, {packing} in the products");
+    })
+    .expect("a thread");
+}
+
+fn a_step_with_checkpoints_allocates_nothing_of_ours() {
+    with_threads(1, || {
+        let (mut net, mut tape, mut opt) = (mlp::<f32>(&[3, 4, 4, 4, 2]), Tape::new(), Adam::new(0.01));
+        let (x, y) = (Tensor::ones([4, 3]), Labels::new([0, 1, 1, 0], 2).expect("below"));
+        let mut one = || {
+            let h = tape.begin().constant(&x);
+            let h = net.layers[..3].iter().fold(h, |h, layer| {
+                h.checkpoint(|h| h.checkpoint(|h| layer.forward(h).tanh().softmax()).exp().sigmoid())
+            });
+            let loss = h.checkpoint(|h| net.layers[3].forward(h).softmax_cross_entropy(&y));
+            let g = loss.backward(&net).expect("gradients");
+            opt.step(&mut net, &g).expect("a step");
+        };
+        for _ in 0..5 {
+            one();
+        }
         assert_eq!(fewest(10, &mut one), 0);
     })
     .expect("a thread");
@@ -345,12 +349,13 @@ fn refusals_allocate_no_storage() {
 #[test]
 fn one_after_the_other() {
     // Threads of a pool free their storage at their leisure, so what uses pools comes last.
-    let parts: [(&str, fn()); 8] = [
+    let parts: [(&str, fn()); 9] = [
         ("live bytes", live_bytes_stay),
         ("dropped elsewhere", gradients_dropped_on_another_thread_do_not_pile_up),
         ("a million nodes", a_million_nodes_on_a_small_stack),
         ("refusals", refusals_allocate_no_storage),
         ("the vocabulary", the_rest_of_the_vocabulary_allocates_nothing_of_ours),
+        ("checkpoints", a_step_with_checkpoints_allocates_nothing_of_ours),
         ("two modules", two_modules_in_turn_allocate_nothing_of_ours),
         ("layers and losses", layers_and_losses_allocate_nothing_of_ours),
         ("a warm step", a_warm_step_allocates_nothing_of_ours),

@@ -275,6 +275,7 @@ rows! {
         x.label_losses(&d.classes(), d.class_settings(), true);
     nll: logits, [REAL], 1e-12;
         |d, [x]| T::apply(op::Nll(d.targets()), &[x]), x.label_losses(&d.classes(), d.class_settings(), false);
+    dot: twice, [REAL], 1e-12; |d, [a, b]| a.dot(b), a.zip(b, |a, b| a * b).sum(&a.all(), false);
     mse: twice, [REAL], 1e-12; |d, [a, b]| a.mse(b), a.zip(b, |a, b| (a - b) * (a - b)).mean(&a.all(), false);
     layer_norm: normalised, [REAL], 1e-11;
         |d, [x, w, b]| x.layer_norm(w, b, EPSILONS[d.pick(3, 2)]), x.layer_norm(w, b, EPSILONS[d.pick(3, 2)]);

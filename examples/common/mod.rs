@@ -1,4 +1,7 @@
 //! What the examples share.
 #![allow(dead_code, reason = "each example uses a part")]
+pub mod claims;
+pub mod cli;
 pub mod digits;
+pub mod picture;
 pub mod terminal;

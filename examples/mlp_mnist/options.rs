@@ -1,6 +1,7 @@
 //! The command line.
+use crate::common::cli::{a_few, any_number, at_least_one, given, positive, read};
 use chainrule::{nn::Init, prelude::*};
-use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum, parser::ValueSource};
+use clap::{Parser, ValueEnum};
 use std::path::PathBuf;
 
 /// Shows the vanishing gradient on handwritten digits, layer by layer, and its remedies.
@@ -52,6 +53,10 @@ pub struct Options {
     /// A folder with IDX files, plain or gz: full MNIST, Fashion-MNIST, ... [default: the repository's digits]
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// Draws the weight gradient of each layer over training: of the network that the options describe, else of the
+    /// deepest sigmoid network
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
     /// A short run on a part of the digits
     #[arg(long)]
     pub quick: bool,
@@ -139,41 +144,13 @@ impl Method {
     }
 }
 
-fn any_number(text: &str) -> Result<usize, String> {
-    text.parse().map_err(|_| "not a whole number".to_owned())
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match any_number(text)? {
-        0 => Err("must be at least 1".to_owned()),
-        n => Ok(n),
-    }
-}
-
-fn a_few(text: &str) -> Result<usize, String> {
-    match any_number(text)? {
-        n @ 1..=256 => Ok(n),
-        _ => Err("must be 1 to 256".to_owned()),
-    }
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(x) if x > 0.0 && f64::is_finite(x) => Ok(x),
-        _ => Err("not a number above 0".to_owned()),
-    }
-}
-
 impl Options {
     /// The options, and whether they describe a network; a wrong value is a one-line error.
     pub fn read() -> (Self, bool) {
-        let parsed = Self::command().try_get_matches();
-        let matches = parsed.unwrap_or_else(|e| if e.use_stderr() { refuse(&e.to_string()) } else { e.exit() });
-        let given = |name| matches.value_source(name) == Some(ValueSource::CommandLine);
+        let (options, matches) = read();
         let network =
             ["layers", "depth", "width", "activation", "init", "optimizer", "lr", "decay", "batch", "epochs", "clip"];
-        let described = network.into_iter().any(given);
-        let options = Self::from_arg_matches(&matches).unwrap_or_else(|e| refuse(&e.to_string()));
+        let described = network.into_iter().any(|name| given(&matches, name));
         (options, described)
     }
 
@@ -193,14 +170,4 @@ impl Options {
 /// Hidden layers of one width between pixels and classes.
 pub fn sizes(pixels: usize, width: usize, depth: usize) -> Vec<usize> {
     [pixels].into_iter().chain(std::iter::repeat_n(width, depth)).chain([10]).collect()
-}
-
-/// One line on stderr, and the exit code of a wrong command line.
-pub fn refuse(message: &str) -> ! {
-    let mut lines = message.lines().map(str::trim);
-    let line = lines.next().unwrap_or_default();
-    let line = line.strip_prefix("error: ").unwrap_or(line);
-    let values = lines.find(|line| line.starts_with("[possible values")).unwrap_or("(--help lists the options)");
-    eprintln!("error: {line} {values}");
-    std::process::exit(2)
 }

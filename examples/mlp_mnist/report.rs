@@ -5,7 +5,7 @@ use crate::{
 };
 use chainrule::{
     core::Phase,
-    flow::{Series, sparkline},
+    flow::{Figure, Series, sparkline},
 };
 
 /// Each layer's weight gradient and signal, at the first step and over training.
@@ -24,6 +24,17 @@ pub fn table(plan: &Plan, run: &Run, digits: &Digits) {
     }
     println!("  {}", outcome(run, digits));
     println!();
+}
+
+/// Each layer's weight gradient over training, as a picture.
+pub fn figure(plan: &Plan, run: &Run) -> Figure {
+    let empty =
+        Figure::new(plan.name()).subtitle(plan.method()).x_axis("step").y_axis("norm of dL/dW").log_y().ordered();
+    plan.sizes.windows(2).enumerate().fold(empty, |figure, (k, sizes)| {
+        let series = run.norms.gradient(&format!("layers.{k}.weight"));
+        let points = series.into_iter().flat_map(|s| s.passes.iter().map(|pass| *pass as f64).zip(s.norms.clone()));
+        figure.line(format!("layer {} ({} -> {})", k + 1, sizes[0], sizes[1]), points)
+    })
 }
 
 /// `first/last hidden |dL/dW| 6.4e-7, loss 2.30 -> 2.30, held-out 11.2 %, official test 11.4 %, 0.6 s`

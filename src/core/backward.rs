@@ -1,16 +1,16 @@
 //! The reverse sweep: one loop over the recording.
 use crate::{
     core::{
-        Gradient, Grads, Module, Observer, Param, ParamId, Phase, Recorded, Signal, TensorLike, TimeStep, Var, Vjp,
-        record::Record, table::Table, vjp::StepSink,
+        Gradient, Grads, Module, Observer, ParamId, Phase, Recorded, Recording, Signal, TensorLike, TimeStep, Var, Vjp,
+        checkpoint::Descent, record::Record, table::Table, vjp::StepSink,
     },
     error::{Error, ErrorKind},
     tensor::{Real, Tensor},
 };
-use std::{mem, panic::Location, sync::Arc};
+use std::{mem, ops::Range, panic::Location, sync::Arc};
 
 /// Where cotangents go.
-trait Sink<F: Real> {
+pub(super) trait Sink<F: Real> {
     fn leaf(&mut self, param: Option<ParamId>, bar: Tensor<F>);
     #[inline]
     fn pass(&mut self, _node: usize, _bar: &Tensor<F>) {}
@@ -25,21 +25,9 @@ impl<F: Real> Sink<F> for Grads<F> {
     }
 }
 
-struct Nodes<'a, 't, F: Real>(&'a [Var<'t, F>], Vec<Option<Tensor<F>>>);
-impl<F: Real> Sink<F> for Nodes<'_, '_, F> {
-    fn leaf(&mut self, _: Option<ParamId>, _: Tensor<F>) {}
-    fn pass(&mut self, node: usize, bar: &Tensor<F>) {
-        for (x, found) in self.0.iter().zip(&mut self.1) {
-            if x.id as usize == node {
-                *found = Some(bar.clone());
-            }
-        }
-    }
-}
-
 /// Whether a sweep ends the recording.
 #[derive(Clone, Copy, PartialEq)]
-enum Sweep {
+pub(super) enum Sweep {
     Last,
     Retaining,
 }
@@ -83,6 +71,11 @@ impl<F: Real> Record<F> {
                 self.nodes[*node as usize].wants = 0;
             }
         }
+        self.spread_wants();
+    }
+
+    /// Carries on to all other nodes that some leaves are constants now.
+    pub(super) fn spread_wants(&mut self) {
         for i in 0..self.nodes.len() {
             let mut wants = 0;
             for (k, &x) in self.inputs(i).iter().enumerate() {
@@ -183,7 +176,7 @@ impl<'t, F: Real> Var<'t, F> {
             o.recording(&Recorded { recording: self.rec, table: &table })?;
         }
         let mut grads = Grads::new(Arc::clone(&table));
-        self.sweep(&mut grads, observer, &table, sweep)?;
+        self.rec.sweep(&[(self.id, self.one())], &mut grads, observer, &table, sweep)?;
         let r = &mut *self.rec.record.borrow_mut();
         grads.count_updates(!r.updates.is_empty());
         for (id, node) in &r.updates {
@@ -195,35 +188,9 @@ impl<'t, F: Real> Var<'t, F> {
         Ok(grads)
     }
 
-    /// The gradients of this scalar with respect to recorded values (variables or any other node): zeros where it does
-    /// not depend on one. Ends the recording.
-    ///
-    /// ```
-    /// # use chainrule::prelude::*;
-    /// let mut tape = Tape::new();
-    /// let r = tape.begin();
-    /// let x = r.variable(&Tensor::new([2], vec![1.0, 2.0]));
-    /// let g = (x * x * x).sum().grads_of(&[x])?;
-    /// assert_eq!(g[0].data(), [3.0, 12.0]);
-    /// # Ok::<(), Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`ErrorKind::BadRule`] if an op's rule gave too little.
-    ///
-    /// # Panics
-    /// If this is not a single number, one of `wrt` is a constant or lives elsewhere, or the recording has ended.
-    #[track_caller]
-    pub fn grads_of(self, wrt: &[Self]) -> Result<Vec<Tensor<F>>, Error> {
-        self.check_scalar("grads_of");
-        self.check_wrt("grads_of", wrt);
-        self.rec.record.borrow().check_open("grads_of");
-        let mut sink = Nodes(wrt, vec![None; wrt.len()]);
-        let table = Table::of::<F>(&mut self.rec.record.borrow_mut().tables, &Vec::<Param<F>>::new())?;
-        self.sweep(&mut sink, None, &table, Sweep::Last)?;
-        self.rec.record.borrow_mut().release_params();
-        let zero = |x: &Self| Tensor::filled(x.shape(), F::zero());
-        Ok(sink.1.into_iter().zip(wrt).map(|(g, x)| g.unwrap_or_else(|| zero(x))).collect())
+    /// The cotangent with which the sweep of a scalar begins.
+    pub(crate) fn one(self) -> Tensor<F> {
+        Tensor::filled(self.shape(), F::one())
     }
 
     #[track_caller]
@@ -245,9 +212,13 @@ impl<'t, F: Real> Var<'t, F> {
             assert!(wants != 0, "{who}: a constant has no gradient; record it with variable() ({at})");
         }
     }
+}
 
-    fn sweep(
-        self,
+impl<F: Real> Recording<F> {
+    /// Walks back from the seeds, the cotangents with which it begins.
+    pub(super) fn sweep(
+        &self,
+        seeds: &[(u32, Tensor<F>)],
         sink: &mut impl Sink<F>,
         observer: Option<&mut dyn Observer<F>>,
         table: &Table,
@@ -255,37 +226,65 @@ impl<'t, F: Real> Var<'t, F> {
     ) -> Result<(), Error> {
         // Taken out, so that a panicking rule or observer leaves no stale cotangent behind.
         let (mut cotangents, mut saved) = {
-            let r = &mut *self.rec.record.borrow_mut();
+            let r = &mut *self.record.borrow_mut();
             r.ended = true; // and stays so if a rule or an observer panics: what was taken out is lost then
             (mem::take(&mut r.cotangents), mem::take(&mut r.saved))
         };
-        let done = self.steps(sink, observer, table, sweep, &mut cotangents, &mut saved);
+        let nodes = self.seed(seeds, &mut cotangents);
+        let mut under_way = UnderWay { sink, observer, table, sweep, cotangents: &mut cotangents, saved: &mut saved };
+        let done = under_way.go(self, nodes);
         if done.is_err() {
             cotangents.clear();
         }
-        let r = &mut *self.rec.record.borrow_mut();
+        let r = &mut *self.record.borrow_mut();
         (r.cotangents, r.saved, r.ended) = (cotangents, saved, sweep == Sweep::Last);
         done
     }
 
-    fn steps(
-        self,
-        sink: &mut impl Sink<F>,
-        mut observer: Option<&mut dyn Observer<F>>,
-        table: &Table,
-        sweep: Sweep,
-        cotangents: &mut Vec<Option<Tensor<F>>>,
-        saved: &mut [Tensor<F>],
-    ) -> Result<(), Error> {
-        let r = self.rec.record.borrow();
-        let root = self.id as usize;
+    /// Puts the seeds in their places; returns how many nodes lie up to the last.
+    fn seed(&self, seeds: &[(u32, Tensor<F>)], cotangents: &mut Vec<Option<Tensor<F>>>) -> usize {
+        let r = self.record.borrow();
         if cotangents.len() < r.nodes.len() {
             cotangents.resize_with(r.nodes.len(), || None);
         }
-        if r.nodes[root].wants != 0 {
-            cotangents[root] = Some(Tensor::filled(r.values[root].shape(), F::one()));
+        let mut nodes = 0;
+        for (id, bar) in seeds.iter().filter(|(id, _)| r.nodes[*id as usize].wants != 0) {
+            match &mut cotangents[*id as usize] {
+                Some(sum) => sum.accumulate(bar.clone()),
+                empty => *empty = Some(bar.clone()),
+            }
+            nodes = nodes.max(*id as usize + 1);
         }
-        for i in (0..=root).rev() {
+        nodes
+    }
+}
+
+/// A sweep, and all that it works on.
+struct UnderWay<'a, 'o, F: Real, S> {
+    sink: &'a mut S,
+    observer: Option<&'a mut (dyn Observer<F> + 'o)>,
+    table: &'a Table,
+    sweep: Sweep,
+    cotangents: &'a mut [Option<Tensor<F>>],
+    saved: &'a mut [Tensor<F>],
+}
+
+impl<F: Real, S: Sink<F>> UnderWay<'_, '_, F, S> {
+    /// From node `hi` down, what lies between two borders of checkpoints in one go.
+    fn go(&mut self, rec: &Recording<F>, mut hi: usize) -> Result<(), Error> {
+        let mut descent = Descent::new(&rec.record.borrow());
+        while hi > 0 {
+            let lo = descent.enter(&mut rec.record.borrow_mut(), hi, self.cotangents, self.saved);
+            self.steps(&rec.record.borrow(), lo..hi)?;
+            descent.leave(&mut rec.record.borrow_mut(), lo, self.saved);
+            hi = lo;
+        }
+        Ok(())
+    }
+
+    fn steps(&mut self, r: &Record<F>, range: Range<usize>) -> Result<(), Error> {
+        let (table, cotangents) = (self.table, &mut *self.cotangents);
+        for i in range.rev() {
             let (node, ids) = (&r.nodes[i], r.inputs(i));
             if node.wants == 0 {
                 // Inputs past the 31st share one answer, so a constant may have been given a cotangent.
@@ -293,12 +292,12 @@ impl<'t, F: Real> Var<'t, F> {
                 continue;
             }
             if let Some(bar) = &cotangents[i] {
-                sink.pass(i, bar);
-                if let Some(o) = &mut observer {
-                    report(&r, i, table, bar, &mut **o)?;
+                self.sink.pass(i, bar);
+                if let Some(o) = &mut self.observer {
+                    report(r, i, table, bar, &mut **o)?;
                 }
                 if r.is_leaf(i) {
-                    sink.leaf(node.param, cotangents[i].take().expect("just seen"));
+                    self.sink.leaf(node.param, cotangents[i].take().expect("just seen"));
                     continue;
                 }
             }
@@ -307,17 +306,17 @@ impl<'t, F: Real> Var<'t, F> {
             if cotangents[i..i + outputs].iter().all(Option::is_none) {
                 continue;
             }
-            let mut steps = observer.as_mut().map(|o| Steps::new(&r, i, table, &mut **o));
+            let mut steps = self.observer.as_mut().map(|o| Steps::new(r, i, table, &mut **o));
             let mut cx = Vjp {
                 values: &r.values,
                 ids,
                 output: i,
-                saved: &mut saved[r.saved_range(i)],
-                ending: sweep == Sweep::Last,
+                saved: &mut self.saved[r.saved_range(i)],
+                ending: self.sweep == Sweep::Last,
                 wants: node.wants,
                 given: 0,
                 misshapen: None,
-                cotangents,
+                cotangents: &mut *cotangents,
                 steps: steps.as_mut().map(|s| s as &mut dyn StepSink<F>),
             };
             r.ops[i].vjp_tensor(&mut cx);

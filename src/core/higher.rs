@@ -33,9 +33,18 @@ impl<'t, F: Real> Var<'t, F> {
         self.check_scalar("grads_recorded");
         self.check_wrt("grads_recorded", wrt);
         rec.record.borrow().check_open("grads_recorded");
+        let one = rec.constant(&self.one());
+        self.vjp_recorded(one, wrt)
+    }
+
+    /// `y_bar^T J` for each of `wrt`, recorded, for a value and a cotangent of any shape.
+    #[track_caller]
+    pub(crate) fn vjp_recorded(self, y_bar: Self, wrt: &[Self]) -> Vec<Self> {
+        let rec = self.rec;
+        rec.record.borrow_mut().keep_checkpoints();
         let n = rec.len() as u32;
         let mut cotangents: Vec<Option<Self>> = vec![None; n as usize];
-        cotangents[self.id as usize] = Some(rec.constant(&Tensor::filled(self.shape(), F::one())));
+        cotangents[self.id as usize] = Some(y_bar);
         let values: Vec<Self> = (0..n).map(|id| Var { rec, id }).collect();
         let mut found: Vec<Option<Self>> = vec![None; wrt.len()];
         for i in (0..=self.id).rev() {

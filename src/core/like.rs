@@ -124,6 +124,48 @@ pub trait TensorLike:
     fn param(&self, p: &Param<Self::Elem>) -> Self {
         self.place().param(p)
     }
+    /// `f(self)` without keeping its inner values: they are dropped after the forward pass and computed again in the
+    /// sweep, block by block. Memory for time; the gradients have the same bits. On plain tensors it is `f(self)`.
+    ///
+    /// What may be used afterwards of what `f` records is its result ([`Self::checkpoint_many`]: its results); another
+    /// value of the inside panics where it is read. Parameters, random masks, running statistics, watches, layers seen
+    /// by observers and checkpoints inside checkpoints work as without. [`Var::grads_recorded`] undoes the checkpoints
+    /// of its recording, at their price in memory.
+    ///
+    /// ```
+    /// use chainrule::prelude::*;
+    /// let mut tape = Tape::new();
+    /// let x = tape.begin().variable(&Tensor::new([2], vec![0.5, 1.0]));
+    /// let y = x.checkpoint(|x| (x.square().exp() * 0.1).tanh());
+    /// let g = y.sum().grads_of(&[x])?;
+    /// let x = tape.begin().variable(&Tensor::new([2], vec![0.5, 1.0]));
+    /// assert_eq!(g, (x.square().exp() * 0.1).tanh().sum().grads_of(&[x])?);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Panics
+    /// As `f`.
+    ///
+    /// # Source
+    /// Chen et al., "Training deep nets with sublinear memory cost", 2016.
+    #[track_caller]
+    fn checkpoint(&self, f: impl FnOnce(&Self) -> Self) -> Self {
+        let start = self.place().open_checkpoint();
+        let y = f(self);
+        self.place().close_checkpoint(start, &[&y]);
+        y
+    }
+    /// [`Self::checkpoint`] of a block with several results.
+    ///
+    /// # Panics
+    /// As `f`.
+    #[track_caller]
+    fn checkpoint_many(&self, f: impl FnOnce(&Self) -> Outputs<Self>) -> Outputs<Self> {
+        let start = self.place().open_checkpoint();
+        let y = f(self);
+        self.place().close_checkpoint(start, &y.iter().collect::<Outputs<_>>());
+        y
+    }
     /// `v` becomes the value of the buffer `p` when an optimizer commits the step; nothing in evaluation.
     ///
     /// # Panics
@@ -183,6 +225,14 @@ pub trait TensorLike:
     fn try_matmul(&self, b: &Self) -> Result<Self, Error> {
         MatMul::check(self.shape(), b.shape(), false, false)?;
         Ok(self.matmul(b))
+    }
+    /// The sum of the products of all elements: the inner product, of tensors of any one shape.
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    #[track_caller]
+    fn dot(&self, b: &Self) -> Self {
+        Self::apply(Dot, &[self, b])
     }
     /// `x w^T + b` for `x` of `[.., in]`, `w` of `[out, in]` and `b` of `[out]`: the arithmetic of a dense layer.
     #[track_caller]

@@ -1,7 +1,10 @@
 //! Recording, differentiating, parameters and modules.
 mod access;
 mod backward;
+mod checkpoint;
 mod clip;
+mod dot;
+mod dump;
 mod eager;
 mod grads;
 mod higher;
@@ -18,15 +21,19 @@ mod place;
 mod record;
 mod recorder;
 mod replay;
+mod stats;
 mod step;
 mod summary;
 mod table;
 mod tape;
 mod var;
 mod vjp;
+mod wrt;
 
 pub use clip::{Clipped, ClippedValues};
 pub(crate) use clip::{check_limit, non_finite};
+pub use dot::Dot;
+pub use dump::Dump;
 pub use grads::{Grads, Key};
 pub use layer::{AnyLayer, DynLayer, Layer};
 pub use like::TensorLike;
@@ -37,6 +44,7 @@ pub use parallel::data_parallel;
 pub use param::{Param, ParamId, Role};
 pub use path::Path;
 pub use place::{Eager, Place};
+pub use stats::Stats;
 pub use summary::{Summary, SummaryRow};
 pub(crate) use table::Table;
 pub use tape::{Recording, Tape};

@@ -1,10 +1,10 @@
 //! What a sweep shows of itself.
 use crate::{
-    core::{Recording, Role, module::tuples, table::Table},
+    core::{Dump, Recording, Role, module::tuples, table::Table},
     error::Error,
     tensor::{Real, Tensor},
 };
-use std::panic::Location;
+use std::{panic::Location, sync::Arc};
 
 /// Where a [`Signal`] was taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,7 +23,7 @@ pub enum Phase {
 pub struct Recorded<'a, F: Real> {
     /// Forward values, ops and lines.
     pub recording: &'a Recording<F>,
-    pub(crate) table: &'a Table,
+    pub(crate) table: &'a Arc<Table>,
 }
 
 /// One node of a recording.
@@ -47,6 +47,11 @@ impl<F: Real> Recorded<'_, F> {
     /// The paths of the module's trained parameters, in its order.
     pub fn trained(&self) -> impl Iterator<Item = &str> {
         self.table.entries().iter().filter(|e| e.role == Role::Trained).map(|e| &*e.path)
+    }
+
+    /// The recording as a table or a graph that names parameters and layers by path.
+    pub fn dump(&self) -> Dump<'_, F> {
+        Dump::new(self.recording, Some(self.table.clone()))
     }
 
     /// Calls `f` for every node from the first.

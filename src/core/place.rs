@@ -44,6 +44,13 @@ pub trait Place: Copy + sealed::Sealed {
     /// If `p` is not a [buffer](Param::buffer), or `v` has another shape or lives elsewhere.
     #[track_caller]
     fn update(self, p: &Param<Self::Elem>, v: &Self::Array);
+    /// Where a checkpoint begins.
+    #[doc(hidden)]
+    fn open_checkpoint(self) -> usize;
+    /// Drops what was recorded since, except these results.
+    #[doc(hidden)]
+    #[track_caller]
+    fn close_checkpoint(self, start: usize, results: &[&Self::Array]);
 }
 
 /// Plain tensors: nothing is recorded.
@@ -76,6 +83,10 @@ impl<F: Real> Place for Eager<F> {
         None
     }
     fn update(self, _: &Param<F>, _: &Tensor<F>) {}
+    fn open_checkpoint(self) -> usize {
+        0
+    }
+    fn close_checkpoint(self, _: usize, _: &[&Tensor<F>]) {}
 }
 
 impl<'t, F: Real> Place for &'t Recording<F> {
@@ -99,5 +110,12 @@ impl<'t, F: Real> Place for &'t Recording<F> {
     #[track_caller]
     fn update(self, p: &Param<F>, v: &Var<'t, F>) {
         self.note_update(p, *v);
+    }
+    fn open_checkpoint(self) -> usize {
+        self.len()
+    }
+    #[track_caller]
+    fn close_checkpoint(self, start: usize, results: &[&Var<'t, F>]) {
+        Recording::close_checkpoint(self, start, results);
     }
 }

@@ -1,6 +1,6 @@
 //! What a tape holds: flat lists, so that sweeping and dropping are loops.
 use crate::{
-    core::{ParamId, op::ErasedOp, table::Table},
+    core::{ParamId, checkpoint::Checkpoint, op::ErasedOp, table::Table},
     tensor::{Real, Tensor},
 };
 use std::{borrow::Cow, panic::Location, sync::Arc};
@@ -19,6 +19,10 @@ pub(super) struct Record<F: Real> {
     pub(super) params: Vec<(ParamId, u32)>,
     pub(super) updates: Vec<(ParamId, u32)>,
     pub(super) watches: Vec<(u32, Cow<'static, str>)>,
+    /// In the order in which they were closed, so by their ends, inner ones first.
+    pub(super) checkpoints: Vec<Checkpoint>,
+    /// Scratch of a checkpoint's second run, empty in between.
+    pub(super) fresh: Vec<Tensor<F>>,
     /// Scratch of the sweep, all `None` between sweeps.
     pub(super) cotangents: Vec<Option<Tensor<F>>>,
     /// Of the last modules that were swept for.
@@ -51,6 +55,8 @@ impl<F: Real> Record<F> {
             params: vec![],
             updates: vec![],
             watches: vec![],
+            checkpoints: vec![],
+            fresh: vec![],
             cotangents: vec![],
             tables: vec![],
             ended: false,
@@ -65,6 +71,7 @@ impl<F: Real> Record<F> {
         self.params.clear();
         self.updates.clear();
         self.watches.clear();
+        self.checkpoints.clear();
         self.ended = false;
     }
 
@@ -82,6 +89,18 @@ impl<F: Real> Record<F> {
 
     pub(super) fn is_leaf(&self, i: usize) -> bool {
         self.inputs(i).is_empty() && self.nodes[i].outputs == 1
+    }
+
+    /// The node that computes this one, and which of its outputs this is.
+    pub(super) fn head(&self, i: usize) -> (usize, usize) {
+        let back = (0..).take_while(|back| self.nodes[i - back].outputs == 0).count();
+        (i - back, back)
+    }
+
+    /// Of a parameter its path, of a layer's output the layer's.
+    pub(super) fn path<'a>(&self, i: usize, table: Option<&'a Table>) -> Option<&'a str> {
+        let (table, id) = table.zip(self.nodes[i].param)?;
+        if self.is_leaf(i) { table.path(id) } else { table.layer(id) }
     }
 
     /// The names under which a node is watched.

@@ -56,6 +56,7 @@ impl<F: Real> Recording<F> {
         let r = &mut *self.record.borrow_mut();
         assert!(!r.ended, "replay: backward() ended this recording; use backward_retained() ({})", Location::caller());
         r.saved.clear();
+        let mut next = 0;
         for i in 0..r.nodes.len() {
             if !r.inputs(i).is_empty() {
                 let x: SmallVec<[&Tensor<F>; 4]> = r.inputs(i).iter().map(|&k| &r.values[k as usize]).collect();
@@ -66,6 +67,7 @@ impl<F: Real> Recording<F> {
                 }
             }
             r.nodes[i].saved_end = r.saved.len() as u32;
+            r.drop_behind(i, &mut next);
         }
     }
 }

@@ -1,4 +1,6 @@
-//! Gradient flow: what reaches each layer on the way back.
+//! Gradient flow: what reaches each layer on the way back, and pictures of it.
+mod figure;
 mod grad_norms;
 
+pub use figure::Figure;
 pub use grad_norms::{GradNorms, Series, sparkline};

@@ -36,7 +36,7 @@ pub(super) fn ln_1p<M: MulAdd<f32>>(x: f32) -> f32 {
     let p = M::mul_add(p, f, -1.666_805_8e-1);
     let p = M::mul_add(p, f, 2.000_071_4e-1);
     let p = M::mul_add(p, f, -2.499_999_4e-1);
-    let p = M::mul_add(p, f, 3.333_333_1e-1);
+    let p = M::mul_add(p, f, 3.333_333e-1);
     let (n, square) = (n as f32, f * f);
     let rest = M::mul_add(n, LN_2.1, M::mul_add(-0.5, square, p * square * f));
     let y = M::mul_add(n, LN_2.0, f + rest).copysign(x);

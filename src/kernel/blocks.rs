@@ -78,6 +78,10 @@ pub(super) fn reverse<F: Base>(n: usize, inner: usize, x: &[F], out: &mut [F]) {
         return;
     }
     for (x, out) in x.chunks_exact(n * inner).zip(out.chunks_exact_mut(n * inner)) {
+        if inner == 1 {
+            out.iter_mut().zip(x.iter().rev()).for_each(|(o, &x)| *o = x);
+            continue;
+        }
         for (x, out) in x.chunks_exact(inner).rev().zip(out.chunks_exact_mut(inner)) {
             out.copy_from_slice(x);
         }

@@ -124,6 +124,8 @@ kernels! {
         |x, stats, y_bar, weight: &mut [Self], bias| layer_norm::parameters(weight.len(), 0, x, stats, y_bar, weight, bias);
     /// Zero with probability `p`, else `x / (1 - p)`; the mask is a function of key and element.
     fn dropout(key: u64, p: f64, x: &[Self], out: &mut [Self]) = vector::dropout;
+    /// The sum of the products of elements.
+    fn dot(a: &[Self], b: &[Self]) -> f64 = reduce::dot;
     /// Fast; overflows and underflows as f64 does.
     fn sum_squares(x: &[Self]) -> f64 = reduce::sum_squares;
     /// Of `x / unit`, with `x` limited to `-limit..=limit` first.

@@ -1,6 +1,6 @@
 //! Sums and maxima over axes, in a fixed order.
-use super::{dispatch::loops, starts::Starts};
-use crate::real::Base;
+use super::{dispatch::loops, starts::Starts, threads::sum_of_pieces};
+use crate::{formula::Lanes, real::Base};
 
 /// Calls `f(start, block)` for each block of `inner` elements of `x`, which lies in row-major order over `outer` and the
 /// block; `start` is where the steps lead in the result (step 0: a reduced axis).
@@ -14,9 +14,26 @@ fn walk<F: Base>(outer: &[usize], steps: &[usize], inner: usize, x: &[F], mut f:
     }
 }
 
+/// The sum over the axes of step 0; neighbouring axes of one kind are merged.
+pub(super) fn sum<F: Lanes>(sizes: &[usize], steps: &[usize], x: &[F], out: &mut [F]) {
+    match (steps, &mut *out) {
+        ([0], [sum]) => *sum = F::of(sum_of_pieces(x.len(), |piece| all(&x[piece]))),
+        _ => sum_axes(sizes, steps, x, out),
+    }
+}
+
+/// Fast; overflows and underflows as f64 does.
+pub(super) fn sum_squares<F: Lanes>(x: &[F]) -> f64 {
+    sum_of_pieces(x.len(), |piece| squares(&x[piece]))
+}
+
+/// The sum of the products of elements.
+pub(super) fn dot<F: Lanes>(a: &[F], b: &[F]) -> f64 {
+    sum_of_pieces(a.len(), |piece| products(&a[piece.clone()], &b[piece]))
+}
+
 loops! {
-    /// The sum over the axes of step 0; neighbouring axes of one kind are merged.
-    fn sum<F>(sizes: &'a [usize], steps: &'a [usize], x: &'a [F], out: &'a mut [F]) {
+    fn sum_axes<F>(sizes: &'a [usize], steps: &'a [usize], x: &'a [F], out: &'a mut [F]) {
         out.fill(F::zero());
         match (sizes, steps) {
             ([outer @ .., rows, n], [.., 0, 1]) => {
@@ -41,8 +58,30 @@ loops! {
         extreme(sizes, steps, x, out, F::infinity(), |min, x| if (min <= x) | min.is_nan() { min } else { x });
     }
 
-    fn sum_squares<F>(x: &'a [F]) -> f64 {
+    fn squares<F>(x: &'a [F]) -> f64 {
         lanes(x, |x| x.f64() * x.f64())
+    }
+
+    fn all<F>(x: &'a [F]) -> f64 {
+        total(x)
+    }
+
+    /// Products in the element type, 16 of them added there to each of 64 lanes, and those sums in f64.
+    fn products<F>(a: &'a [F], b: &'a [F]) -> f64 {
+        let mut sum = 0.0;
+        for (a, b) in a.chunks(1024).zip(b.chunks(1024)) {
+            let mut lanes = [F::zero(); 64];
+            let (a, a_tail) = a.split_at(a.len() / 64 * 64);
+            let (b, b_tail) = b.split_at(a.len());
+            for (a, b) in a.chunks_exact(64).zip(b.chunks_exact(64)) {
+                for l in 0..64 {
+                    lanes[l] = lanes[l] + a[l] * b[l];
+                }
+            }
+            sum += total(&lanes);
+            sum += a_tail.iter().zip(b_tail).map(|(a, b)| (*a * *b).f64()).sum::<f64>();
+        }
+        sum
     }
 
     fn sum_squares_scaled<F>(x: &'a [F], unit: f64, limit: f64) -> f64 {

@@ -110,6 +110,22 @@ impl<T: Plain> Storage<T> {
         unsafe { self.head.as_ref() }
     }
 
+    /// How many bytes are allocated for a list of `capacity` numbers.
+    #[inline]
+    pub fn bytes(capacity: usize) -> usize {
+        size_of::<Head>() + (capacity * size_of::<T>()).next_multiple_of(align_of::<Head>())
+    }
+
+    /// How many numbers there is room for in the whole list.
+    pub fn capacity(&self) -> usize {
+        self.head().capacity
+    }
+
+    /// The same for all that refer to the same list, and for no other list that lives.
+    pub fn id(&self) -> usize {
+        self.head.addr().get()
+    }
+
     /// Whether nobody else refers to the list.
     #[inline]
     pub fn is_unique(&self) -> bool {

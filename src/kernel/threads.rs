@@ -1,5 +1,6 @@
 //! Threads: work is cut by size alone, so the result does not depend on how many there are.
 use crate::error::{Error, ErrorKind};
+use std::ops::Range;
 
 /// Below this many numbers a loop stays on its thread: handing over costs microseconds.
 pub(super) const PIECE: usize = 1 << 15;
@@ -29,4 +30,23 @@ pub fn with_threads<R: Send>(threads: usize, f: impl FnOnce() -> R + Send) -> Re
 /// How many threads a product or a loop may use here.
 pub(super) fn available() -> usize {
     rayon::current_num_threads()
+}
+
+/// Runs both, on two threads if there are.
+#[inline]
+pub(super) fn both<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
+    if available() == 1 { (a(), b()) } else { rayon::join(a, b) }
+}
+
+/// The sum of `f` over pieces of `0..len`, added in pairs.
+pub(super) fn sum_of_pieces(len: usize, f: impl Fn(Range<usize>) -> f64 + Sync) -> f64 {
+    fn halves(Range { start, end }: Range<usize>, f: &(impl Fn(Range<usize>) -> f64 + Sync)) -> f64 {
+        if end - start <= PIECE {
+            return f(start..end);
+        }
+        let middle = start + ((end - start) / 2).next_multiple_of(64);
+        let (low, high) = both(|| halves(start..middle, f), || halves(middle..end, f));
+        low + high
+    }
+    halves(0..len, &f)
 }

@@ -20,7 +20,7 @@ use std::panic::Location;
 /// assert_eq!(*table.forward(Eager::HERE, &ids).shape(), [6, 16]);
 /// let mut tape = Tape::new();
 /// let r = tape.begin();
-/// let x = table.forward_shaped(r, &ids, [2, 3]); // two sentences of three words
+/// let x = table.forward(r, &ids.reshape([2, 3])); // two sentences of three words
 /// assert_eq!(*x.shape(), [2, 3, 16]);
 /// let g = x.sum().backward(&table)?;
 /// assert_eq!(g.get("weight").unwrap().at([7, 0]), 2.0);
@@ -77,33 +77,26 @@ impl<F: Real> Embedding<F> {
         self.weight.value.shape()[1]
     }
 
-    /// The vectors of `ids`, one after the other: `[ids, dim]`.
+    /// The vector of each id: `[ids.shape().., dim]`.
     ///
     /// # Panics
-    /// If `ids` may exceed the table.
+    /// If `ids` may exceed the table, or have six axes already.
     #[track_caller]
     pub fn forward<P: Place<Elem = F>>(&self, place: P, ids: &Labels) -> P::Array {
+        let shape = ids.shape();
+        if shape.rank() == Shape::MAX_RANK {
+            panic!("Embedding: ids of shape {shape} leave no axis for the vectors: at most 6 ({})", Location::caller());
+        }
         let w = place.param(&self.weight);
         let mut y = w.index_select(0, ids);
         if let Some(padding) = self.padding {
             let kept = Tensor::from_fn([ids.len(), 1], |i| f64::from(ids.ids()[i] as usize != padding));
             y = place.constant(&kept).where_cond(&y, &y.detach());
         }
-        y.tag(&self.weight)
-    }
-
-    /// The same for ids of any shape, row after row: `[shape.., dim]`.
-    ///
-    /// # Panics
-    /// If `ids` may exceed the table, do not fill the shape, or it has six axes already.
-    #[track_caller]
-    pub fn forward_shaped<P: Place<Elem = F>>(&self, place: P, ids: &Labels, shape: impl Into<Shape>) -> P::Array {
-        let shape = shape.into();
-        if shape.rank() == Shape::MAX_RANK || shape.iter().product::<usize>() != ids.len() {
-            panic!("Embedding: {} ids do not fill shape {shape} of at most 5 axes ({})", ids.len(), Location::caller());
+        if shape.rank() != 1 {
+            y = y.reshape(Shape::collect(shape.iter().copied().chain([self.dim()])));
         }
-        let y = self.forward(place, ids);
-        y.reshape(Shape::collect(shape.iter().copied().chain([self.dim()])))
+        y.tag(&self.weight)
     }
 
     /// `h w^T` for `h` of `[.., dim]`: how well each vector fits, `[.., num]`. As the last layer of a network that begins with

@@ -1,5 +1,6 @@
 //! Layers, losses, how weights begin, and moving averages of them.
 mod activation;
+mod checkpoint;
 mod dense;
 mod dropout;
 mod ema;
@@ -10,6 +11,7 @@ mod loss;
 mod residual;
 
 pub use activation::{Gelu, GeluTanh, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh};
+pub use checkpoint::Checkpoint;
 pub use dense::Dense;
 pub use dropout::Dropout;
 pub use ema::Ema;

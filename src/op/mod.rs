@@ -1,5 +1,6 @@
 //! Every op that is not a row of the table: one forward kernel and one reverse rule each, side by side.
 mod arrange;
+mod dot;
 mod elementwise;
 mod gather;
 mod index;
@@ -16,6 +17,7 @@ pub mod targets;
 pub use crate::kernel::MapOp;
 pub use arrange::{Flip, Pad, Stack};
 pub(crate) use arrange::{check_split, split_axis};
+pub use dot::Dot;
 pub(crate) use elementwise::fused_vjp;
 pub use elementwise::{Add, Map, Sub};
 pub use gather::{Gather, ScatterAdd};

@@ -67,11 +67,14 @@ impl Lists {
 impl Drop for Lists {
     fn drop(&mut self) {
         let Self { units, maps, groups } = self;
-        let mut list = (std::mem::take(units), std::mem::take(maps), std::mem::take(groups));
-        (list.0.clear(), list.1.clear(), list.2.clear());
+        units.clear();
+        maps.clear();
+        groups.clear();
+        let lists = (std::mem::take(units), std::mem::take(maps), std::mem::take(groups));
         let _ = LISTS.try_with(|free| {
             if free.borrow().len() < 4 {
-                free.borrow_mut().push(Self { units: list.0, maps: list.1, groups: list.2 });
+                let (units, maps, groups) = lists;
+                free.borrow_mut().push(Self { units, maps, groups });
             }
         });
     }

@@ -41,8 +41,8 @@ impl<F: Real> Drop for Buffer<F> {
     }
 }
 
-pub(crate) const RELEASED: &str =
-    "this value of a parameter was given up by backward(); use backward_retained() to keep it";
+pub(crate) const RELEASED: &str = "this value was given up: a parameter's by backward(), which backward_retained() \
+    does not, or that of a node inside a checkpoint, of which only the result can be used";
 
 impl<F: Real> Tensor<F> {
     /// Takes a recycled buffer and lets `write` fill it; `write` must set every element (it sees stale ones).
@@ -156,6 +156,11 @@ impl<F: Real> Tensor<F> {
     /// Moves the tensor out and leaves a released one.
     pub(crate) fn take(&mut self) -> Self {
         std::mem::replace(self, Self { shape: Shape::SCALAR, data: Buffer(None) })
+    }
+
+    /// What tells its storage from others', and the bytes allocated for it; `None` if it was given up.
+    pub(crate) fn storage(&self) -> Option<(usize, usize)> {
+        self.data.0.as_ref().map(|data| (data.id(), Storage::<F>::bytes(data.capacity())))
     }
 
     pub(crate) fn is_released(&self) -> bool {

@@ -13,6 +13,12 @@ pub trait Real: Kernels + Plain {
     fn take(len: usize) -> Free<Self>;
     #[doc(hidden)]
     fn give(data: Storage<Self>);
+    /// How many bytes of tensors this thread uses, and the most since [`Self::restart_peak`]. What one thread takes and
+    /// another one gives back is counted where it happens, so the first may be negative.
+    #[doc(hidden)]
+    fn usage() -> (isize, isize);
+    #[doc(hidden)]
+    fn restart_peak();
     #[doc(hidden)]
     fn take_list() -> List<Self>;
     #[doc(hidden)]
@@ -51,6 +57,15 @@ macro_rules! real { ($($f:ident $pool:ident $lists:ident)*) => { $(
                 let _ = $pool.try_with(|pool| pool.borrow_mut().give(data));
             }
         }
+        fn usage() -> (isize, isize) {
+            $pool.try_with(|pool| (pool.borrow().used, pool.borrow().peak)).unwrap_or((0, 0))
+        }
+        fn restart_peak() {
+            let _ = $pool.try_with(|pool| {
+                let pool = &mut *pool.borrow_mut();
+                pool.peak = pool.used;
+            });
+        }
         fn take_list() -> List<Self> {
             $lists.try_with(|lists| lists.borrow_mut().pop()).ok().flatten().unwrap_or_default()
         }
@@ -73,11 +88,14 @@ struct Pool<T: Plain> {
     classes: Vec<Vec<Free<T>>>,
     allocated: usize,
     held: usize,
+    /// Bytes taken and not yet given back, and the most of them so far.
+    used: isize,
+    peak: isize,
 }
 
 impl<T: Plain> Pool<T> {
     const fn new() -> Self {
-        Self { classes: Vec::new(), allocated: 0, held: 0 }
+        Self { classes: Vec::new(), allocated: 0, held: 0, used: 0, peak: 0 }
     }
 
     /// Four sizes per doubling (8, 10, 12, 14, 16, 20, ...): the index of the class that holds `len`, and its size.
@@ -93,6 +111,8 @@ impl<T: Plain> Pool<T> {
     #[inline]
     fn take(&mut self, len: usize) -> Free<T> {
         let (class, size) = Self::class(len);
+        self.used += Storage::<T>::bytes(size) as isize;
+        self.peak = self.peak.max(self.used);
         if let Some(data) = self.classes.get_mut(class).and_then(Vec::pop) {
             self.held -= size;
             return data;
@@ -104,6 +124,7 @@ impl<T: Plain> Pool<T> {
     #[inline]
     fn give(&mut self, data: Free<T>) {
         let (class, size) = Self::class(data.capacity());
+        self.used -= Storage::<T>::bytes(data.capacity()) as isize;
         // A capacity between two classes was allocated while a thread was torn down.
         if size != data.capacity() || self.held + size > self.allocated {
             return;

@@ -38,7 +38,7 @@ pub trait Schedule {
     /// Refuses settings that make no sense; [`Scheduled`] asks before each step.
     ///
     /// # Errors
-    /// [`ErrorKind::BadData`](crate::ErrorKind::BadData) names the schedule and the setting.
+    /// [`ErrorKind::BadData`] names the schedule and the setting.
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }
