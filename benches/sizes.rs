@@ -60,7 +60,7 @@ macro_rules! op {
                 Box::new(move || {
                     let r = tape.begin();
                     let $x = &r.variable(&x);
-                    let y = ($y * r.constant(&w)).sum();
+                    let y = $y.dot(&r.constant(&w));
                     y.grads_of(&[*$x]).expect("the rules are complete");
                     y.item()
                 })
@@ -86,7 +86,7 @@ fn optimizer<O: Optimizer + 'static>(c: &mut Criterion, name: &str, opt: fn() ->
             let g = {
                 let mut tape = Tape::new();
                 let r = tape.begin();
-                (r.param(&p) * r.constant(&w)).sum().backward(&p).expect("it is visited")
+                r.param(&p).dot(&r.constant(&w)).backward(&p).expect("it is visited")
             };
             Box::new(move || {
                 opt.step(&mut p, &g).expect("the gradients are finite");

@@ -61,17 +61,23 @@ pub(crate) fn civil(mut day: u64) -> (u64, u64, u64) {
 /// The command, without where things lie on this machine.
 pub(crate) fn command() -> String {
     let mut words: Vec<String> = vec!["cargo bench --bench roof --".to_owned()];
-    let mut arguments = env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        let python = argument.split_once('=').filter(|(name, _)| *name == "--python");
-        if argument == "--python" {
-            arguments.next();
-            words.push("--python PYTHON".to_owned());
-        } else if python.is_some() {
-            words.push("--python PYTHON".to_owned());
-        } else if argument != "--bench" {
-            words.push(argument);
+    let arguments: Vec<String> = env::args().skip(1).flat_map(|a| pieces(&a)).collect();
+    let mut before = "";
+    for argument in &arguments {
+        let name = Path::new(argument).file_name().map_or(argument.clone(), |name| name.to_string_lossy().into_owned());
+        match (before, &**argument) {
+            ("--python", _) => words.push("PYTHON".to_owned()),
+            ("--write", path) if Path::new(path).is_absolute() => words.push(name),
+            (_, "--bench") => {}
+            (_, other) => words.push(other.to_owned()),
         }
+        before = argument;
     }
     words.join(" ")
+}
+
+/// `--name=value` in two.
+fn pieces(argument: &str) -> Vec<String> {
+    let split = argument.starts_with("--").then(|| argument.split_once('=')).flatten();
+    split.map_or(vec![argument.to_owned()], |(name, value)| vec![name.to_owned(), value.to_owned()])
 }

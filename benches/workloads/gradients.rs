@@ -22,7 +22,7 @@ fn gradients<const N: usize>(
 
 /// The dot product with a fixed tensor.
 fn dot<'t>(y: Var<'t>, w: &Tensor) -> Var<'t> {
-    (y * y.constant(w)).sum()
+    y.dot(&y.constant(w))
 }
 
 /// One op on a million numbers.
