@@ -19,6 +19,7 @@ mod workloads;
 
 use clap::Parser;
 use document::Document;
+use measure::Notes;
 use peers::{KINDS, Peer};
 use roof::Roof;
 use row::Row;
@@ -96,14 +97,14 @@ fn run(options: &Options) -> Result<(), String> {
         return Ok(());
     }
     let (missing, chosen): (Vec<&Workload>, Vec<_>) = chosen(options).into_iter().partition(|w| w.missing().is_some());
-    let mut notes: Vec<String> = vec![];
-    notes.extend(missing.iter().filter_map(|w| Some(format!("{}: not measured: {}", w.name, w.missing()?))));
+    let mut notes = Notes::default();
+    notes.troubles.extend(missing.iter().filter_map(|w| Some(format!("{}: not measured: {}", w.name, w.missing()?))));
     if options.test || !options.bench {
         for w in chosen {
             drop(w.ready());
             println!("{}: ok", w.name);
         }
-        notes.iter().for_each(|note| println!("{note}"));
+        notes.troubles.iter().for_each(|note| println!("{note}"));
         return Ok(());
     }
     let document = options.write.as_deref().map(Document::open).transpose()?;
@@ -116,12 +117,12 @@ fn chosen(options: &Options) -> Vec<&'static Workload> {
 }
 
 /// Measures; prints rows as they come, and the rest at the end.
-fn report(options: &Options, chosen: &[&'static Workload], mut notes: Vec<String>) -> Result<String, String> {
+fn report(options: &Options, chosen: &[&'static Workload], mut notes: Notes) -> Result<String, String> {
     let (mut peers, absent) = match &options.python {
         Some(python) => peers::start(python, &options.threads)?,
         None => (vec![], vec!["other libraries: not measured (no --python)".to_owned()]),
     };
-    notes.extend(absent);
+    notes.troubles.extend(absent);
     let mut roofs: Vec<_> = options.threads.iter().map(|&t| (t, Roof::new(t))).collect();
     let mut rows: Vec<Row> = vec![];
     println!("{}", table::HEAD);
@@ -135,14 +136,15 @@ fn report(options: &Options, chosen: &[&'static Workload], mut notes: Vec<String
     let megabytes = large.and_then(|w| match memory::of_child(w, options.threads[0]) {
         Ok(megabytes) => Some(megabytes),
         Err(e) => {
-            notes.push(format!("mlp_large: peak memory: not measured: {e}"));
+            notes.troubles.push(format!("mlp_large: peak memory: not measured: {e}"));
             None
         }
     });
     let lines: Vec<_> = rows.iter().map(table::line).collect();
     let table = format!("{}\n{}", table::HEAD, lines.join("\n"));
-    let rest = [rates(&roofs), table::bars(&bars::bars(&rows, megabytes)), table::losses(&rows), listed(&notes)];
+    let rest = [rates(&roofs), table::bars(&bars::bars(&rows, megabytes)), table::losses(&rows), notes.text()];
     let rest = rest.join("\n\n");
+    let rest = rest.trim_end();
     println!("\n{rest}");
     Ok(format!("{}\n\n{table}\n\n{rest}", introduction(&peers)))
 }
@@ -169,9 +171,4 @@ fn rates(roofs: &[(usize, Roof)]) -> String {
     };
     let lines: Vec<_> = roofs.iter().map(line).collect();
     format!("The roof, the best of the run:\n\n{}", lines.join("\n"))
-}
-
-fn listed(notes: &[String]) -> String {
-    let lines: Vec<_> = notes.iter().map(|note| format!("- {note}")).collect();
-    if lines.is_empty() { String::new() } else { format!("Notes:\n\n{}", lines.join("\n")) }
 }

@@ -11,6 +11,27 @@ use std::time::{Duration, Instant};
 /// Steps longer than this keep no caches warm from one to the next.
 const LONG: f64 = 0.05;
 
+/// What a reader of the numbers should know.
+#[derive(Default)]
+pub(crate) struct Notes {
+    /// What could not be measured, and why.
+    pub(crate) troubles: Vec<String>,
+    /// Which form of a workload the others were faster with.
+    pub(crate) forms: Vec<String>,
+}
+
+impl Notes {
+    /// As Markdown.
+    pub(crate) fn text(&self) -> String {
+        let mut parts: Vec<String> = self.troubles.iter().map(|trouble| format!("- {trouble}")).collect();
+        if !self.forms.is_empty() {
+            let forms = self.forms.join("; ");
+            parts.push(format!("- the faster form (workload, threads, library): {forms}"));
+        }
+        if parts.is_empty() { String::new() } else { format!("Notes:\n\n{}", parts.join("\n")) }
+    }
+}
+
 /// One number of threads.
 struct Side<'a> {
     threads: usize,
@@ -29,7 +50,7 @@ pub(crate) fn measure(
     seconds: f64,
     roofs: &mut [(usize, Roof)],
     peers: &mut [Peer],
-    notes: &mut Vec<String>,
+    notes: &mut Notes,
 ) -> Vec<Row> {
     let slice = (seconds / 10.0).clamp(0.02, 0.2);
     let mut peers: Vec<Option<&mut Peer>> = peers.iter_mut().map(Some).collect();
@@ -56,7 +77,7 @@ fn side<'a>(
     threads: usize,
     slice: f64,
     peers: &mut [Option<&'a mut Peer>],
-    notes: &mut Vec<String>,
+    notes: &mut Notes,
 ) -> Side<'a> {
     let worker = Worker::new(threads, || w.ready());
     worker.run(2);
@@ -64,15 +85,14 @@ fn side<'a>(
     let mut others = vec![];
     for peer in peers {
         let wanted = |p: &&mut Peer| p.threads == threads && (w.optimizer || p.kind != Kind::Fused);
-        if let Some(peer) = peer.take_if(|p| wanted(&p)) {
+        if let Some(peer) = peer.take_if(|p| wanted(p)) {
             match warmed(w, peer, worker.first) {
                 Ok(form) => {
-                    let used =
-                        form.map(|form| format!("{}, {threads} thread(s): {}: {form}", w.name, peer.kind.name()));
-                    notes.extend(used);
+                    let used = form.map(|form| format!("{} {threads} {} {form}", w.name, peer.kind.name()));
+                    notes.forms.extend(used);
                     others.push((peer, vec![]));
                 }
-                Err(e) => notes.push(format!("{}, {threads} thread(s): {}: {e}", w.name, peer.kind.name())),
+                Err(e) => notes.troubles.push(format!("{}, {threads} thread(s): {}: {e}", w.name, peer.kind.name())),
             }
         }
     }
@@ -93,7 +113,7 @@ fn warmed(w: &Workload, peer: &mut Peer, (loss, within): (f64, f64)) -> Result<O
 
 impl Side<'_> {
     /// Everyone once.
-    fn turn(&mut self, w: &Workload, slice: f64, notes: &mut Vec<String>) {
+    fn turn(&mut self, w: &Workload, slice: f64, notes: &mut Notes) {
         let untimed = usize::from(!self.long);
         let times = self.worker.run(self.steps + untimed);
         self.ours.push(micros(&times[untimed..]));
@@ -103,7 +123,7 @@ impl Side<'_> {
                 true
             }
             Err(e) => {
-                notes.push(format!("{}, {} thread(s): {}: {e}", w.name, peer.threads, peer.kind.name()));
+                notes.troubles.push(format!("{}, {} thread(s): {}: {e}", w.name, peer.threads, peer.kind.name()));
                 false
             }
         });
