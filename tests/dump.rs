@@ -180,8 +180,10 @@ fn checkpoints_are_seen() {
     assert_eq!(frames, [(5, 8), (1, 9)]);
 }
 
+type Pairs = Vec<(usize, usize)>;
+
 /// Reads the graph: labels with attributes, edges, and the nodes from and to which each frame goes.
-fn parse(text: &str) -> (Vec<(String, String)>, Vec<(usize, usize)>, Vec<(usize, usize)>) {
+fn parse(text: &str) -> (Vec<(String, String)>, Pairs, Pairs) {
     let (mut nodes, mut edges, mut frames, mut open) = (vec![], vec![], vec![], vec![]);
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some("digraph recording {"));

@@ -344,7 +344,7 @@ fn a_tied_weight_is_one_parameter_used_twice() -> Result<(), Error> {
 // ---- moving averages --------------------------------------------------------------------------------------------------------------
 
 /// `net` with `x` in every place.
-fn filled<'a>(net: &'a mut Dense<f64>, x: f64) -> &'a Dense<f64> {
+fn filled(net: &mut Dense<f64>, x: f64) -> &Dense<f64> {
     net.visit_mut(|_, p| p.value = Tensor::filled(p.value.shape(), x));
     net
 }

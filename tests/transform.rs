@@ -25,8 +25,7 @@ fn along(f: Function, x: &[Tensor<f64>], x_dot: &[Tensor<f64>]) -> Tensor<f64> {
 /// A matrix of any two groups of axes times a vector: `a [..y, ..x]`, `x [..x]`.
 fn times(a: &Tensor<f64>, x: &Tensor<f64>) -> Vec<f64> {
     let n = x.shape().size();
-    let rows = if n == 0 { 0 } else { a.shape().size() / n };
-    (0..rows).map(|i| (0..n).map(|j| a.data()[i * n + j] * x.data()[j]).sum()).collect()
+    (0..a.shape().size() / n.max(1)).map(|i| (0..n).map(|j| a.data()[i * n + j] * x.data()[j]).sum()).collect()
 }
 
 /// What a network is made of: matrix products, a bias that is repeated, activations, softmax, an axis summed.
@@ -63,7 +62,7 @@ fn rosenbrock_has_its_gradient_and_hessian() -> Result<(), Error> {
         h[(i + 1) * n + i] -= 400.0 * a;
         h[(i + 1) * n + i + 1] += 200.0;
     }
-    let (y, found) = transform::value_and_grad(rosenbrock, &[x.clone()])?;
+    let (y, found) = transform::value_and_grad(rosenbrock, std::slice::from_ref(&x))?;
     let by_hand: f64 = (0..3).map(|i| 100.0 * (at[i + 1] - at[i] * at[i]).powi(2) + (1.0 - at[i]).powi(2)).sum();
     assert_relative_eq!(y, by_hand, max_relative = 1e-13);
     assert_relative_eq!(found[0], Tensor::of([4], g), max_relative = 1e-13, epsilon = 1e-12);
@@ -81,7 +80,7 @@ fn logistic_regression_has_its_hessian() -> Result<(), Error> {
             let z = x[0].constant(&data).matmul(&x[0]);
             z.softplus().sum() - (z * x[0].constant(&y)).sum()
         },
-        &[w.clone()],
+        std::slice::from_ref(&w),
     );
     // X^T diag(s (1 - s)) X
     let s: Vec<f64> = data.matmul(&w).data().iter().map(|z| 1.0 / (1.0 + (-z).exp())).collect();
@@ -173,7 +172,7 @@ fn derivatives_of_derivatives_nest() -> Result<(), Error> {
         let first = (x[0].square() * x[0].exp()).grads_recorded(x)[0];
         first.grads_recorded(x)[0]
     }
-    let third = transform::grad(second, &[x.clone()])?[0].item();
+    let third = transform::grad(second, std::slice::from_ref(&x))?[0].item();
     assert_relative_eq!(third, (0.49 + 4.2 + 6.0) * 0.7f64.exp(), max_relative = 1e-13);
     assert_relative_eq!(transform::jacobian(second, &[x])?[0].item(), third, max_relative = 1e-14);
     Ok(())
@@ -308,7 +307,8 @@ fn modules_are_what_they_are_on_plain_tensors() -> Result<(), Error> {
     let mut rng = Rng::seed(1);
     let net = (Dense::<f64>::new(3, 4, &mut rng), Tanh, Dropout::new(0.5)?, Dense::new(4, 2, &mut rng));
     let x = random([5, 3], 2);
-    let (y, y_dot) = transform::jvp(|x| net.forward(&x[0]), &[x.clone()], &[x.clone()])?;
+    let only = std::slice::from_ref(&x);
+    let (y, y_dot) = transform::jvp(|x| net.forward(&x[0]), only, only)?;
     assert_eq!(y, net.forward(&x));
     let h = f64::EPSILON.cbrt();
     let numeric = (net.forward(&(&x * (1.0 + h))) - net.forward(&(&x * (1.0 - h)))) / (2.0 * h);

@@ -69,10 +69,8 @@ macro_rules! tiles {
                 assert!(x.len() >= (TILE - 1) * $columns + TILE && out.len() >= (TILE - 1) * $rows + TILE);
                 for j in (0..TILE).step_by($n) {
                     for i in (0..TILE).step_by($n) {
-                        // SAFETY: sixteen rows of sixteen numbers lie in both slices, as asserted.
-                        let ($from, $to) =
-                            unsafe { (x.as_ptr().add(i * $columns + j), out.as_mut_ptr().add(j * $rows + i)) };
-                        // SAFETY: the same; SSE2 belongs to x86-64.
+                        let ($from, $to) = (x[i * $columns + j..].as_ptr(), out[j * $rows + i..].as_mut_ptr());
+                        // SAFETY: sixteen rows of sixteen numbers lie in both slices, as asserted; SSE2 belongs to x86-64.
                         unsafe { $square }
                     }
                 }
