@@ -50,7 +50,7 @@
 //! | [`Layer`], [`AnyLayer`], [`nn`] | a forward pass; ready-made ones |
 //! | [`Grads`] | gradients by path: owned, summed, clipped |
 //! | [`optim`] | optimizers and the links before them |
-//! | [`Observer`], [`flow`] | what a backward pass shows of itself |
+//! | [`Observer`], [`flow`] | what a backward pass shows of itself; pictures |
 //! | [`transform`] | grad, vjp, jvp, hvp, jacobian, hessian of a function of tensors |
 //! | [`core::Op`], [`check`] | an op of your own, and its gradient check |
 //! | [`data`] | IDX files, batches, accuracy |

@@ -439,7 +439,8 @@ fn the_most_special_pattern_wins() {
 
 #[test]
 fn groups_reach_every_optimizer() {
-    let make: [fn() -> Box<dyn Optimizer<f64>>; 10] = [
+    type Make = fn() -> Box<dyn Optimizer<f64>>;
+    let make: [Make; 10] = [
         || Box::new(Sgd::new(0.1)),
         || Box::new(Sgd::new(0.1).momentum(0.9)),
         || Box::new(Adam::new(0.1)),

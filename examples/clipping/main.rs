@@ -56,7 +56,7 @@ struct Options {
     /// Draws the losses over training
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// A short run
+    /// A short run on a part of the digits
     #[arg(long)]
     quick: bool,
 }
@@ -77,6 +77,7 @@ fn main() {
 fn show(options: &Options, own: bool) -> Result<(), Error> {
     let picture = options.svg.as_deref().map(Picture::open).transpose()?;
     let digits = Digits::load(&options.data.clone().unwrap_or_else(repository))?;
+    let digits = if options.quick { digits.part(4_000, 500)? } else { digits };
     let (epochs, batch, lr) = (options.epochs(), options.batch, options.lr);
     let epochs = if epochs == 1 { "1 epoch".to_owned() } else { format!("{epochs} epochs") };
     let method = format!("SGD {lr}, batch {batch}, {epochs} of {} digits, seed {}", digits.train.len(), options.seed);

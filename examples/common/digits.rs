@@ -42,9 +42,23 @@ impl Digits {
         Ok(Self { folder: folder.to_owned(), train, tests })
     }
 
+    /// Only the first so many, for a quick run.
+    pub fn part(mut self, train: usize, test: usize) -> Result<Self, Error> {
+        self.train = part(&self.train, train)?;
+        for (_, all) in &mut self.tests {
+            *all = part(all, test)?;
+        }
+        Ok(self)
+    }
+
     pub fn pixels(&self) -> usize {
         self.train.x().shape()[1]
     }
+}
+
+fn part(all: &Dataset, n: usize) -> Result<Dataset, Error> {
+    let n = n.min(all.len());
+    Dataset::new(all.x().slice(0, 0..n), all.y().select(&(0..n).collect::<Vec<_>>()))
 }
 
 /// The images as rows of numbers in 0..=1, with their labels.

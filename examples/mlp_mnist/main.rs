@@ -6,7 +6,7 @@ mod options;
 mod report;
 mod train;
 
-use chainrule::{data::Dataset, prelude::*, with_threads};
+use chainrule::{prelude::*, with_threads};
 use common::{
     claims::Claims,
     cli::end,
@@ -31,14 +31,8 @@ fn picture(options: &Options) -> Result<Option<Picture>, Error> {
 
 /// The digits, of which a quick run takes a part.
 fn digits(options: &Options) -> Result<Digits, Error> {
-    let mut digits = Digits::load(&options.data.clone().unwrap_or_else(repository))?;
-    if options.quick {
-        digits.train = part(&digits.train, 1_000)?;
-        for (_, test) in &mut digits.tests {
-            *test = part(test, 500)?;
-        }
-    }
-    Ok(digits)
+    let digits = Digits::load(&options.data.clone().unwrap_or_else(repository))?;
+    if options.quick { digits.part(1_000, 500) } else { Ok(digits) }
 }
 
 /// Which digits, and how many.
@@ -46,11 +40,6 @@ fn introduce(digits: &Digits, seed: u64) {
     let tests = digits.tests.iter().map(|(name, test)| format!("{} {name}", test.len())).collect::<Vec<_>>().join(", ");
     let (folder, train) = (digits.folder.display(), digits.train.len());
     println!("Digits of {folder}: {train} to train on, {tests}; seed {seed}\n");
-}
-
-fn part(all: &Dataset, n: usize) -> Result<Dataset, Error> {
-    let n = n.min(all.len());
-    Dataset::new(all.x().slice(0, 0..n), all.y().select(&(0..n).collect::<Vec<_>>()))
 }
 
 /// The network that the options describe.

@@ -15,9 +15,9 @@ fn erfcx<M: MulAdd<f32>>(z: f32) -> f32 {
     let p = M::mul_add(p, q, -1.228_537_9e-3);
     let p = M::mul_add(p, q, -2.683_710_5e-2);
     let p = M::mul_add(p, q, 1.195_295_8e-1);
-    let p = M::mul_add(p, q, -3.104_662_9e-1);
+    let p = M::mul_add(p, q, -3.104_663e-1);
     let p = M::mul_add(p, q, 5.902_282_6e-1);
-    let p = M::mul_add(p, q, -8.833_944_8e-1);
+    let p = M::mul_add(p, q, -8.833_945e-1);
     M::mul_add(p, q, 1.074_006_9) / (z + 3.0)
 }
 

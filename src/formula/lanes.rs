@@ -61,6 +61,7 @@ trait Transcendental: Base {
     fn normal_pdf_lane<M: MulAdd<Self>>(self) -> Self;
     fn exp_m1_lane<M: MulAdd<Self>>(self) -> Self;
     fn ln_1p_lane<M: MulAdd<Self>>(self) -> Self;
+    fn ln_lane<M: MulAdd<Self>>(self) -> Self;
     /// `n / (1 + e)` for `0 <= e <= 1`.
     fn over_one_plus(n: Self, e: Self) -> Self;
     /// Through f64, where f32 alone would lose digits.
@@ -102,6 +103,10 @@ impl Transcendental for f32 {
     #[inline(always)]
     fn ln_1p_lane<M: MulAdd<f32>>(self) -> f32 {
         expm1::ln_1p::<M>(self)
+    }
+    #[inline(always)]
+    fn ln_lane<M: MulAdd<f32>>(self) -> f32 {
+        expm1::ln::<M>(self)
     }
     #[inline(always)]
     fn over_one_plus(n: f32, e: f32) -> f32 {
@@ -149,6 +154,10 @@ impl Transcendental for f64 {
     #[inline(always)]
     fn ln_1p_lane<M: MulAdd<f64>>(self) -> f64 {
         self.ln_1p()
+    }
+    #[inline(always)]
+    fn ln_lane<M: MulAdd<f64>>(self) -> f64 {
+        self.ln()
     }
     #[inline(always)]
     fn over_one_plus(n: f64, e: f64) -> f64 {
@@ -270,7 +279,7 @@ macro_rules! lane { ($lane:ident: $($op:ident $method:ident),*) => {
         }
         #[inline(always)]
         fn ln(self) -> Self {
-            Self(self.0.ln())
+            Self(self.0.ln_lane::<Self>())
         }
         #[inline(always)]
         fn exp_m1(self) -> Self {
@@ -331,7 +340,7 @@ macro_rules! lane { ($lane:ident: $($op:ident $method:ident),*) => {
         #[inline(always)]
         fn softplus(self) -> Self {
             let e = (-self.0.abs()).exp_lane::<Self>();
-            Self(self.relu().0 + e.ln_1p())
+            Self(self.relu().0 + e.ln_1p_lane::<Self>())
         }
         #[inline(always)]
         fn relu(self) -> Self {

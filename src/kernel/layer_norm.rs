@@ -2,7 +2,7 @@
 use super::{
     dispatch::loops,
     groups::moments,
-    threads::{PIECE, available},
+    threads::{PIECE, both},
 };
 use crate::real::Base;
 
@@ -58,15 +58,6 @@ pub(super) fn parameters<F: super::Kernels>(
     let low = || parameters(n, first, x, stats, y_bar, weight.0, bias.0);
     let high = || parameters(n, first + at, x, stats, y_bar, weight.1, bias.1);
     both(low, high);
-}
-
-fn both(a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
-    if available() == 1 {
-        a();
-        b();
-    } else {
-        rayon::join(a, b);
-    }
 }
 
 /// Columns that are added up together.

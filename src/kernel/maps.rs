@@ -1,7 +1,7 @@
 //! Elementwise ops over slices: one compiled loop per row of the table, element type and processor.
 use super::{
     dispatch::{Loop, vectorised},
-    threads::{PIECE, available},
+    threads::{PIECE, both},
 };
 use crate::{
     formula::{self, Elementwise, Lane, Lanes, arity, elementwise},
@@ -86,12 +86,7 @@ pub fn run<F: Lanes, O: Elementwise<N>, const N: usize>(op: O, pass: Pass<'_, F,
     }
     let half = (pass.len() / 2).next_multiple_of(64);
     let (low, high) = pass.split(half);
-    if available() == 1 {
-        run(op, low);
-        run(op, high);
-    } else {
-        rayon::join(|| run(op, low), || run(op, high));
-    }
+    both(|| run(op, low), || run(op, high));
 }
 
 struct Run<'a, F, O, const N: usize>(O, Pass<'a, F, N>);

@@ -75,7 +75,7 @@ loops! {
             let (b, b_tail) = b.split_at(a.len());
             for (a, b) in a.chunks_exact(64).zip(b.chunks_exact(64)) {
                 for l in 0..64 {
-                    lanes[l] = lanes[l] + a[l] * b[l];
+                    lanes[l] += a[l] * b[l];
                 }
             }
             sum += total(&lanes);

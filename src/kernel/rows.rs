@@ -1,6 +1,12 @@
 //! Softmax and cross-entropy along the last axis.
-use super::dispatch::loops;
-use crate::{formula::Lane, real::Base};
+use super::{
+    dispatch::loops,
+    threads::{PIECE, both},
+};
+use crate::{
+    formula::{Lane, Lanes},
+    real::Base,
+};
 
 /// What each row of logits should be: cross-entropy with the distribution that gives every class `each` times its weight,
 /// and the label `own` more (see [`Targets::shares`]).
@@ -33,6 +39,12 @@ impl Targets<'_> {
         }
     }
 
+    /// The rows before and from `at`.
+    fn split_at(self, at: usize) -> (Self, Self) {
+        let (low, high) = self.labels.split_at(at);
+        (Self { labels: low, ..self }, Self { labels: high, ..self })
+    }
+
     /// `own` and `each` for a row of a label.
     #[inline(always)]
     pub fn shares(&self, label: u32, classes: usize) -> (f64, f64) {
@@ -41,6 +53,61 @@ impl Targets<'_> {
         }
         ((1.0 - self.smoothing) * self.weight(label), self.smoothing / classes as f64)
     }
+}
+
+/// Row by row: the softmax.
+pub(super) fn softmax<F: Lanes>(n: usize, x: &[F], out: &mut [F]) {
+    by_rows(n, x, out, softmax_rows);
+}
+
+/// Row by row: its logarithm.
+pub(super) fn log_softmax<F: Lanes>(n: usize, x: &[F], out: &mut [F]) {
+    by_rows(n, x, out, log_softmax_rows);
+}
+
+/// Where to cut rows of `n` in two, if they are worth two threads.
+fn cut(n: usize, len: usize) -> Option<usize> {
+    let rows = len / n;
+    (len > PIECE && rows > 1).then_some(rows / 2)
+}
+
+fn by_rows<F: Lanes>(n: usize, x: &[F], out: &mut [F], run: fn(usize, &[F], &mut [F])) {
+    let Some(at) = cut(n, out.len()) else { return run(n, x, out) };
+    let (x, out) = (x.split_at(at * n), out.split_at_mut(at * n));
+    both(|| by_rows(n, x.0, out.0, run), || by_rows(n, x.1, out.1, run));
+}
+
+/// The softmax into `out`, and the sum over rows of `-ln p[label]`.
+pub(super) fn softmax_nll<F: Lanes>(n: usize, x: &[F], labels: &[u32], out: &mut [F]) -> f64 {
+    let Some(at) = cut(n, out.len()) else { return softmax_nll_rows(n, x, labels, out) };
+    let (x, labels, out) = (x.split_at(at * n), labels.split_at(at), out.split_at_mut(at * n));
+    let (low, high) = both(|| softmax_nll(n, x.0, labels.0, out.0), || softmax_nll(n, x.1, labels.1, out.1));
+    low + high
+}
+
+/// `p = (p - one_hot(labels)) * c`.
+pub(super) fn nll_grad<F: Lanes>(n: usize, p: &mut [F], labels: &[u32], c: F) {
+    let Some(at) = cut(n, p.len()) else { return nll_grad_rows(n, p, labels, c) };
+    let (labels, p) = (labels.split_at(at), p.split_at_mut(at * n));
+    both(|| nll_grad(n, p.0, labels.0, c), || nll_grad(n, p.1, labels.1, c));
+}
+
+/// The softmax into `p`, the loss of each row into `losses` unless that is empty; returns their sum.
+pub(super) fn cross_entropy<F: Lanes>(t: Targets<'_>, n: usize, x: &[F], p: &mut [F], losses: &mut [F]) -> f64 {
+    let Some(at) = cut(n, p.len()) else { return cross_entropy_rows(t, n, x, p, losses) };
+    let (t, x, p) = (t.split_at(at), x.split_at(at * n), p.split_at_mut(at * n));
+    let losses = losses.split_at_mut(at.min(losses.len()));
+    let low = || cross_entropy(t.0, n, x.0, p.0, losses.0);
+    let (low, high) = both(low, || cross_entropy(t.1, n, x.1, p.1, losses.1));
+    low + high
+}
+
+/// The cotangent of the logits from the softmax: see the loop.
+pub(super) fn cross_entropy_grad<F: Lanes>(t: Targets<'_>, n: usize, p: &mut [F], y_bar: &[F], c: f64) {
+    let Some(at) = cut(n, p.len()) else { return cross_entropy_grad_rows(t, n, p, y_bar, c) };
+    let (t, p) = (t.split_at(at), p.split_at_mut(at * n));
+    let y_bar = if y_bar.len() == 1 { (y_bar, y_bar) } else { y_bar.split_at(at) };
+    both(|| cross_entropy_grad(t.0, n, p.0, y_bar.0, c), || cross_entropy_grad(t.1, n, p.1, y_bar.1, c));
 }
 
 /// max, then exp(x - max) into `out`: (max, sum of the exponentials).
@@ -54,14 +121,14 @@ fn exponentials<F: Base, L: Lane<F>>(x: &[F], out: &mut [F]) -> (F, F) {
 }
 
 loops! {
-    fn softmax<F>(n: usize, x: &'a [F], out: &'a mut [F]) {
+    fn softmax_rows<F>(n: usize, x: &'a [F], out: &'a mut [F]) {
         for (out, x) in out.chunks_exact_mut(n).zip(x.chunks_exact(n)) {
             let (_, sum) = exponentials::<F, L>(x, out);
             out.iter_mut().for_each(|o| *o = *o / sum);
         }
     }
 
-    fn log_softmax<F>(n: usize, x: &'a [F], out: &'a mut [F]) {
+    fn log_softmax_rows<F>(n: usize, x: &'a [F], out: &'a mut [F]) {
         for (out, x) in out.chunks_exact_mut(n).zip(x.chunks_exact(n)) {
             let (max, sum) = exponentials::<F, L>(x, out);
             let ln = sum.ln();
@@ -70,7 +137,7 @@ loops! {
     }
 
     /// The softmax into `out`, and the sum over rows of `-ln p[label]`, which does not underflow when p does.
-    fn softmax_nll<F>(n: usize, x: &'a [F], labels: &'a [u32], out: &'a mut [F]) -> f64 {
+    fn softmax_nll_rows<F>(n: usize, x: &'a [F], labels: &'a [u32], out: &'a mut [F]) -> f64 {
         let mut loss = 0.0;
         for ((out, x), &label) in out.chunks_exact_mut(n).zip(x.chunks_exact(n)).zip(labels) {
             let (max, sum) = exponentials::<F, L>(x, out);
@@ -82,7 +149,7 @@ loops! {
     }
 
     /// p := (p - one_hot(labels)) * c
-    fn nll_grad<F>(n: usize, p: &'a mut [F], labels: &'a [u32], c: F) {
+    fn nll_grad_rows<F>(n: usize, p: &'a mut [F], labels: &'a [u32], c: F) {
         for (p, &label) in p.chunks_exact_mut(n).zip(labels) {
             p[label as usize] = p[label as usize] - F::one();
             p.iter_mut().for_each(|p| *p = *p * c);
@@ -91,7 +158,7 @@ loops! {
 
     /// The softmax into `p`, the loss of each row into `losses` unless that is empty; returns their sum. A row that counts
     /// nothing gets 0 in both.
-    fn cross_entropy<F>(t: Targets<'a>, n: usize, x: &'a [F], p: &'a mut [F], losses: &'a mut [F]) -> f64 {
+    fn cross_entropy_rows<F>(t: Targets<'a>, n: usize, x: &'a [F], p: &'a mut [F], losses: &'a mut [F]) -> f64 {
         let mut total = 0.0;
         losses.fill(F::zero()); // also where there are no classes
         for (row, (p, x)) in p.chunks_exact_mut(n).zip(x.chunks_exact(n)).enumerate() {
@@ -141,7 +208,7 @@ loops! {
 
     /// p := the cotangent of the logits, given the softmax, for a cotangent `y_bar * c` of each row's loss (`y_bar` has one
     /// entry a row, or one for all).
-    fn cross_entropy_grad<F>(t: Targets<'a>, n: usize, p: &'a mut [F], y_bar: &'a [F], c: f64) {
+    fn cross_entropy_grad_rows<F>(t: Targets<'a>, n: usize, p: &'a mut [F], y_bar: &'a [F], c: f64) {
         let weights: f64 = (0..n).map(|class| t.weighted(class, 1.0)).sum();
         for (row, p) in p.chunks_exact_mut(n).enumerate() {
             let label = t.labels[row];

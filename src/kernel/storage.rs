@@ -46,6 +46,7 @@ struct Head {
 
 // SAFETY: it is what `Arc<[T]>` is, for numbers, which are `Send` and `Sync`.
 unsafe impl<T: Plain> Send for Storage<T> {}
+// SAFETY: the same.
 unsafe impl<T: Plain> Sync for Storage<T> {}
 // SAFETY: it is what `Box<[T]>` is.
 unsafe impl<T: Plain> Send for Free<T> {}

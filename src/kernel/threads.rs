@@ -32,6 +32,12 @@ pub(super) fn available() -> usize {
     rayon::current_num_threads()
 }
 
+/// Runs both, on two threads if there are.
+#[inline]
+pub(super) fn both<A: Send, B: Send>(a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
+    if available() == 1 { (a(), b()) } else { rayon::join(a, b) }
+}
+
 /// The sum of `f` over pieces of `0..len`, added in pairs.
 pub(super) fn sum_of_pieces(len: usize, f: impl Fn(Range<usize>) -> f64 + Sync) -> f64 {
     fn halves(Range { start, end }: Range<usize>, f: &(impl Fn(Range<usize>) -> f64 + Sync)) -> f64 {
@@ -39,11 +45,7 @@ pub(super) fn sum_of_pieces(len: usize, f: impl Fn(Range<usize>) -> f64 + Sync) 
             return f(start..end);
         }
         let middle = start + ((end - start) / 2).next_multiple_of(64);
-        let (low, high) = if available() == 1 {
-            (halves(start..middle, f), halves(middle..end, f))
-        } else {
-            rayon::join(|| halves(start..middle, f), || halves(middle..end, f))
-        };
+        let (low, high) = both(|| halves(start..middle, f), || halves(middle..end, f));
         low + high
     }
     halves(0..len, &f)

@@ -1,5 +1,5 @@
 //! Transposed copies of matrices, in tiles that go through registers.
-use super::threads::{PIECE, available};
+use super::threads::{PIECE, both};
 use crate::real::Base;
 
 /// A tile has so many rows and columns: a cache line of f32, two of f64.
@@ -22,9 +22,9 @@ pub(super) fn transpose<F: Tile>(rows: usize, columns: usize, x: &[F], out: &mut
 /// Columns `from..to`, which are rows of `out`.
 fn panels<F: Tile>(rows: usize, columns: usize, from: usize, to: usize, x: &[F], out: &mut [F]) {
     let half = from + ((to - from) / 2).next_multiple_of(PANEL);
-    if out.len() > PIECE && half < to && available() > 1 {
+    if out.len() > PIECE && half < to {
         let (low, high) = out.split_at_mut((half - from) * rows);
-        rayon::join(|| panels(rows, columns, from, half, x, low), || panels(rows, columns, half, to, x, high));
+        both(|| panels(rows, columns, from, half, x, low), || panels(rows, columns, half, to, x, high));
         return;
     }
     let x = &x[from.min(x.len())..];
@@ -69,10 +69,8 @@ macro_rules! tiles {
                 assert!(x.len() >= (TILE - 1) * $columns + TILE && out.len() >= (TILE - 1) * $rows + TILE);
                 for j in (0..TILE).step_by($n) {
                     for i in (0..TILE).step_by($n) {
-                        // SAFETY: sixteen rows of sixteen numbers lie in both slices, as asserted.
-                        let ($from, $to) =
-                            unsafe { (x.as_ptr().add(i * $columns + j), out.as_mut_ptr().add(j * $rows + i)) };
-                        // SAFETY: the same; SSE2 belongs to x86-64.
+                        let ($from, $to) = (x[i * $columns + j..].as_ptr(), out[j * $rows + i..].as_mut_ptr());
+                        // SAFETY: sixteen rows of sixteen numbers lie in both slices, as asserted; SSE2 belongs to x86-64.
                         unsafe { $square }
                     }
                 }

@@ -1,7 +1,7 @@
 //! The one loop of all optimizers: a rule, applied to each element of a parameter in a single pass over its memory.
 use super::{
     dispatch::{Loop, vectorised},
-    threads::{PIECE, available},
+    threads::{PIECE, both},
 };
 use crate::{
     formula::{Lane, Lanes},
@@ -60,12 +60,7 @@ pub(super) fn run<F: Lanes, R: Rule<F, N>, const N: usize>(rule: R, step: Step<'
         return vectorised(Run(rule, step));
     }
     let (low, high) = step.split();
-    if available() == 1 {
-        run(rule, low);
-        run(rule, high);
-    } else {
-        rayon::join(|| run(rule, low), || run(rule, high));
-    }
+    both(|| run(rule, low), || run(rule, high));
 }
 
 impl<'a, F, const N: usize> Step<'a, F, N> {

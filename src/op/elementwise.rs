@@ -73,7 +73,7 @@ fn spread<F: Real>(t: &Tensor<F>, shape: Shape) -> Cow<'_, Tensor<F>> {
 
 /// The numbers of each. (`array::map` is not inlined here: 2 ns of an op on few numbers.)
 #[inline(always)]
-fn numbers<'a, F: Real, const N: usize>(x: [&'a Tensor<F>; N]) -> [&'a [F]; N] {
+fn numbers<F: Real, const N: usize>(x: [&Tensor<F>; N]) -> [&[F]; N] {
     let mut numbers = [x[0].data(); N];
     for k in 1..N {
         numbers[k] = x[k].data();
