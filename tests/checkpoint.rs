@@ -252,7 +252,7 @@ fn inner_values_cannot_be_used_outside() {
         inner = x.exp();
         inner.tanh()
     });
-    let text = "that of a node inside a checkpoint, of which only the result can be used";
+    let text = "one inside a checkpoint when the block ends (its result stays)";
     for seen in [caught(|| _ = inner.square()), caught(|| _ = inner.value().norm())] {
         assert!(seen.text.contains(text), "{}", seen.text);
     }

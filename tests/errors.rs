@@ -214,9 +214,11 @@ fn recordings() {
     let text = |who| format!("{who}: an earlier backward() ended this recording; use backward_retained() for that one");
     refused(&text("backward"), || _ = loss.backward(&net));
     refused(&text("grads_of"), || _ = loss.grads_of(&[v]));
+    refused(&text("grads_of_retained"), || _ = loss.grads_of_retained(&[v]));
     refused(&text("grads_recorded"), || _ = loss.grads_recorded(&[v]));
     refused("replay: backward() ended this recording; use backward_retained()", || r.replay());
-    let given_up = "this value was given up: a parameter's by backward(), which backward_retained() does not";
+    let given_up = "this value is gone: a parameter's is given up by backward() (backward_retained() keeps it), one inside a \
+                    checkpoint when the block ends (its result stays)";
     blames(given_up, || _ = w.value().data());
     blames(given_up, || _ = w.value().into_vec());
     blames(given_up, || _ = w.value().data_mut());

@@ -41,8 +41,8 @@ impl<F: Real> Drop for Buffer<F> {
     }
 }
 
-pub(crate) const RELEASED: &str = "this value was given up: a parameter's by backward(), which backward_retained() \
-    does not, or that of a node inside a checkpoint, of which only the result can be used";
+pub(crate) const RELEASED: &str = "this value is gone: a parameter's is given up by backward() (backward_retained() keeps it), one inside a checkpoint \
+    when the block ends (its result stays)";
 
 impl<F: Real> Tensor<F> {
     /// Takes a recycled buffer and lets `write` fill it; `write` must set every element (it sees stale ones).
