@@ -20,14 +20,18 @@ pub trait Lanes: Base {
     type Plain: Lane<Self>;
     /// With it.
     type Fused: Lane<Self>;
+    /// Whether vectors of 512 bits are worth loops of their own.
+    const WIDE: bool;
 }
 impl Lanes for f32 {
     type Plain = Plain<f32>;
     type Fused = Fused<f32>;
+    const WIDE: bool = true;
 }
 impl Lanes for f64 {
     type Plain = Plain<f64>;
     type Fused = Fused<f64>;
+    const WIDE: bool = false;
 }
 
 /// A lane on a processor without fused multiply-add (where `mul_add` would be a library call).

@@ -19,12 +19,28 @@ impl<F: Lanes, K: Loop<F>> WithSimd for Inside<F, K> {
     }
 }
 
-/// Runs a loop with the widest vectors of this processor.
+/// Runs a loop with the widest vectors of this processor; f64 with 256 bits at most: its loops wait for memory or for the
+/// functions of the standard library, and each form of a loop is a part of every user's build.
+///
+/// Built with `--cfg chainrule_plain` it runs what a processor without AVX runs, for tests.
 #[inline]
 pub(super) fn vectorised<F: Lanes, K: Loop<F>>(k: K) -> K::Out {
     // Detection reads a dozen flags; the answer is kept.
     static ARCH: OnceLock<Arch> = OnceLock::new();
-    ARCH.get_or_init(Arch::new).dispatch(Inside(k, PhantomData))
+    if cfg!(chainrule_plain) {
+        return k.run::<F::Plain>();
+    }
+    let (arch, k) = (*ARCH.get_or_init(Arch::new), Inside(k, PhantomData::<F>));
+    #[cfg(target_arch = "x86_64")]
+    return match arch {
+        // Not `arch.dispatch(k)`, which would compile the form that f64 never runs.
+        Arch::V4(simd) if const { F::WIDE } => Simd::vectorize(simd, k),
+        Arch::V4(simd) => Simd::vectorize(*simd, k),
+        Arch::V3(simd) => Simd::vectorize(simd, k),
+        _ => k.0.run::<F::Plain>(),
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    arch.dispatch(k)
 }
 
 /// Functions whose bodies are compiled once for each kind of processor; inside, `L` is the lane type.
