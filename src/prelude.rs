@@ -1,12 +1,13 @@
 //! What a program needs: `use chainrule::prelude::*;`.
 pub use crate::core::{
-    AnyLayer, Eager, Grads, Layer, Module, Observer, Param, Place, Recording, Role, Tape, TensorLike, Var,
+    AnyLayer, ByPath, Eager, Grads, Layer, Module, Observer, Param, Place, Recording, Role, Tape, TensorLike, Var,
 };
 pub use crate::error::{Error, ErrorKind};
 pub use crate::module;
 pub use crate::nn::{
-    BceWithLogits, CrossEntropy, Dense, Dropout, Ema, Embedding, Gelu, GeluTanh, Huber, Init, KlDiv, L1, LayerNorm,
-    LeakyRelu, LogSoftmax, Mse, Nll, Reduction, Relu, Residual, Sigmoid, Silu, SmoothL1, Softmax, Softplus, Tanh,
+    BceWithLogits, CrossEntropy, Dense, Dropout, Elu, Ema, Embedding, Gelu, GeluTanh, Hardtanh, Huber, Init, KlDiv, L1,
+    LayerNorm, LeakyRelu, LogSigmoid, LogSoftmax, Mse, Nll, Reduction, Relu, Residual, Selu, Sigmoid, Silu, SmoothL1,
+    Softmax, Softplus, Tanh,
 };
 pub use crate::optim::{Adam, AdamW, ClipGlobalNorm, ClipNorm, ClipValue, Groups, Optimizer, RmsProp, Sgd};
 pub use crate::rng::Rng;

@@ -37,7 +37,7 @@ pub use dump::Dump;
 pub use grads::{Grads, Key};
 pub use layer::{AnyLayer, DynLayer, Layer};
 pub use like::TensorLike;
-pub use module::Module;
+pub use module::{ByPath, Module};
 pub use observer::{Gradient, Observer, Phase, Recorded, RecordedNode, Signal, TimeStep};
 pub use op::{Op, OpMany, Outputs, Saved};
 pub use parallel::data_parallel;

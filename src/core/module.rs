@@ -194,6 +194,28 @@ pub trait Module<F: Real = f32> {
     }
 }
 
+/// `net.get("hidden.weight")`, for structs: [`module!`](crate::module!) gives it to them. (A method of [`Module`] would
+/// hide the `get` of a `Vec` of layers.)
+pub trait ByPath<F: Real = f32>: Module<F> {
+    /// The parameter at a path: [`Module::param`].
+    ///
+    /// ```
+    /// use chainrule::prelude::*;
+    /// let net = Dense::<f32>::new(3, 4, &mut Rng::seed(1));
+    /// assert_eq!(*net.get("weight")?.value.shape(), [4, 3]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) if no parameter lies there; it names similar paths.
+    fn get(&self, path: &str) -> Result<&Param<F>, Error>
+    where
+        Self: Sized,
+    {
+        self.param(path)
+    }
+}
+
 impl<F: Real> Module<F> for Param<F> {
     fn visit_at<'a>(&'a self, path: &Path<'_>, f: &mut dyn FnMut(&Path<'_>, &'a Param<F>)) {
         f(path, self);
@@ -297,6 +319,7 @@ macro_rules! module {
                 $($crate::core::Module::visit_mut_at($field, &path.field(stringify!($name), $crate::module!(@name $field $($rename)?)), f);)*
             }
         }
+        impl<$($generics)*> $crate::core::ByPath<$f> for $name {}
     };
     (@name $field:ident) => { stringify!($field) };
     (@name $field:ident $rename:literal) => { $rename };

@@ -31,27 +31,44 @@ activations! {
     Silu silu;
     /// [`TensorLike::softplus`] as a layer.
     Softplus softplus;
+    /// [`TensorLike::selu`] as a layer.
+    Selu selu;
+    /// [`TensorLike::hardtanh`] as a layer.
+    Hardtanh hardtanh;
+    /// [`TensorLike::log_sigmoid`] as a layer.
+    LogSigmoid log_sigmoid;
     /// [`TensorLike::softmax`] along the last axis as a layer.
     Softmax softmax;
     /// [`TensorLike::log_softmax`] along the last axis as a layer.
     LogSoftmax log_softmax;
 }
 
-/// [`TensorLike::leaky_relu`] as a layer.
-#[derive(Clone, Copy, Debug)]
-pub struct LeakyRelu {
-    /// The slope left of 0; 0.01 by default.
-    pub slope: f64,
-}
-impl Default for LeakyRelu {
-    fn default() -> Self {
-        Self { slope: 0.01 }
+/// An activation with one number.
+macro_rules! with_number { ($($(#[$doc:meta])* $layer:ident $method:ident, $(#[$about:meta])* $number:ident = $default:literal;)*) => { $(
+    $(#[$doc])*
+    #[derive(Clone, Copy, Debug)]
+    pub struct $layer {
+        $(#[$about])*
+        pub $number: f64,
     }
-}
-module!(impl[F: Real] LeakyRelu as F { ; skip slope });
-impl<F: Real> Layer<F> for LeakyRelu {
-    #[track_caller]
-    fn forward<T: TensorLike<Elem = F>>(&self, x: &T) -> T {
-        x.leaky_relu(self.slope)
+    impl Default for $layer {
+        fn default() -> Self {
+            Self { $number: $default }
+        }
     }
+    module!(impl[F: Real] $layer as F { ; skip $number });
+    impl<F: Real> Layer<F> for $layer {
+        #[track_caller]
+        fn forward<T: TensorLike<Elem = F>>(&self, x: &T) -> T {
+            x.$method(self.$number)
+        }
+    }
+)* } }
+with_number! {
+    /// [`TensorLike::leaky_relu`] as a layer.
+    LeakyRelu leaky_relu, /// The slope left of 0; 0.01 by default.
+    slope = 0.01;
+    /// [`TensorLike::elu`] as a layer.
+    Elu elu, /// What it falls to on the left, with a minus; 1 by default.
+    alpha = 1.0;
 }

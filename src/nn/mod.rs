@@ -10,7 +10,10 @@ mod layer_norm;
 mod loss;
 mod residual;
 
-pub use activation::{Gelu, GeluTanh, LeakyRelu, LogSoftmax, Relu, Sigmoid, Silu, Softmax, Softplus, Tanh};
+pub use activation::{
+    Elu, Gelu, GeluTanh, Hardtanh, LeakyRelu, LogSigmoid, LogSoftmax, Relu, Selu, Sigmoid, Silu, Softmax, Softplus,
+    Tanh,
+};
 pub use checkpoint::Checkpoint;
 pub use dense::Dense;
 pub use dropout::Dropout;
