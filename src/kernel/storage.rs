@@ -13,11 +13,18 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering, fence},
 };
 
-/// A plain number, of which all zero bits are a value.
-pub trait Plain: Copy + Send + Sync + 'static {}
+/// A plain number: all zero bits are a value of it, and a cache line is aligned well enough. Sealed.
+pub trait Plain: sealed::Sealed + Copy + Send + Sync + 'static {}
 impl Plain for f32 {}
 impl Plain for f64 {}
 impl Plain for u32 {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+    impl Sealed for u32 {}
+}
 
 /// A counted reference to a list of numbers, or a stretch of it; a clone refers to the same numbers.
 pub struct Storage<T: Plain> {
