@@ -74,6 +74,8 @@ fn vocabulary() -> Vec<String> {
         "accumulate_at",
         "map_vjp",
         "constant",
+        "checkpoint",
+        "checkpoint_many",
         "param",
         "update",
     ];
