@@ -231,27 +231,26 @@ fn the_numbers_are_all_read() {
     assert_eq!(table("optimizers.csv").len(), 1 + 6 * 26);
 }
 
-/// PyTorch's numbers, of the same settings and gradients in f32.
+/// PyTorch's numbers in f32, where nothing may become NaN.
 #[test]
 fn gradients_whose_squares_overflow() {
-    fn follows(mut opt: impl Optimizer<f32>, gradients: &[f32], expect: &[f32]) {
+    let all = rows("overflow.csv", 1);
+    assert!(all.len() >= 20, "the numbers are missing");
+    for (case, numbers) in all {
+        let mut opt: Box<dyn Optimizer<f32>> = match &*case[0] {
+            "radam" => Box::new(RAdam::new(0.1)),
+            "radam decay" => Box::new(RAdam::new(0.1).weight_decay(0.1)),
+            "rmsprop centered" => Box::new(RmsProp::new(0.1).centered()),
+            "rmsprop both" => Box::new(RmsProp::new(0.1).centered().momentum(0.9)),
+            other => panic!("{other}"),
+        };
         let mut w = Param::new(Tensor::filled([33], 1.0));
-        for (g, expect) in gradients.iter().zip(expect) {
-            opt.step(&mut w, &Grads::from_iter([("", Tensor::filled([33], *g))])).unwrap();
+        for (t, expect) in numbers[1..].iter().enumerate() {
+            let g = if t == 0 { numbers[0] as f32 } else { 1.0 };
+            opt.step(&mut w, &Grads::from_iter([("", Tensor::filled([33], g))])).unwrap();
             for x in w.value.data() {
-                assert_relative_eq!(*x, *expect, max_relative = 1e-5);
+                assert_relative_eq!(*x, *expect as f32, max_relative = 1e-4);
             }
         }
     }
-    let radam = [-1e20, -1.473_684_2e20, -1.772_577_2e20, -1.984_557_4e20, -2.144_773_4e20, -2.144_773_4e20];
-    follows(RAdam::new(0.1), &[1e21, 1.0, 1.0, 1.0, 1.0, 1.0], &radam);
-    let large = [-1e29, -1.473_684_3e29, -1.772_577_3e29, -1.984_557_5e29, -2.144_773_4e29, -2.144_773_4e29];
-    follows(RAdam::new(0.1), &[1e30, 1.0, 1.0, 1.0, 1.0, 1.0], &large);
-    let decay = [-1e20, -1.468_421_2e20, -1.758_574_6e20, -1.959_243e20, -2.106_124_9e20, -2.106_124_9e20];
-    follows(RAdam::new(0.1).weight_decay(0.1), &[1e21, 1.0, 1.0, 1.0, 1.0, 1.0], &decay);
-    for large in [1e22, 1e30, 1e38] {
-        follows(RmsProp::new(0.1).centered(), &[large, 1.0], &[1.0, 1.0]);
-        follows(RmsProp::new(0.1).centered().momentum(0.9), &[large, 1.0], &[1.0, 1.0]);
-    }
-    follows(RmsProp::new(0.1).centered(), &[1e20, 1.0], &[-0.005_037_784_6, -0.005_037_784_6]);
 }
