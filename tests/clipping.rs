@@ -229,7 +229,7 @@ fn autoclip_clips_at_a_percentile_of_what_it_saw() {
             let (low, high) = (last[place.floor() as usize], last[place.ceil() as usize]);
             let limit = low + (high - low) * place.fract();
             let report = opt.step(&mut w, &one(norm)).unwrap();
-            let expect = if norm > limit { limit / norm } else { 1.0 };
+            let expect = if limit > 0.0 && norm > limit { limit / norm } else { 1.0 };
             assert!((report.norm.unwrap() - norm).abs() <= 1e-12 * norm, "step {step}");
             assert!(
                 (report.coef.unwrap() - expect).abs() < 1e-12,
@@ -292,6 +292,22 @@ fn zclip_lets_training_begin_after_zeros() {
     let (mut opt, mut w) = ((ZClip::default().warm_up(2), Sgd::new(1.0)), start());
     for norm in [0.0, 0.0, 3.0] {
         assert_eq!(opt.step(&mut w, &one(norm)).unwrap().coef, Some(1.0));
+    }
+}
+
+#[test]
+fn autoclip_lets_training_go_on_after_zeros() {
+    let (norms, factors) = ([0.0, 0.0, 1.0, 2.0, 4.0, 4.0], [1.0, 1.0, 1.0, 0.25, 0.25, 0.375]);
+    for values in [false, true] {
+        let mut net = start();
+        let (link, mut sum) = (values.then(|| ClipValue::new(9.0)), 0.0);
+        let mut opt = (link, AutoClip::new(50.0), Sgd::new(1.0));
+        for (n, factor) in norms.into_iter().zip(factors) {
+            let report = opt.step(&mut net, &one(n)).unwrap();
+            assert_eq!((report.norm, report.coef), (Some(n), Some(factor)));
+            sum += n * factor;
+            assert!((norm(net.0[0].1.value.data()) - sum).abs() <= 1e-12);
+        }
     }
 }
 

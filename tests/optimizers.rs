@@ -230,3 +230,27 @@ fn wrong_settings_are_refused() {
 fn the_numbers_are_all_read() {
     assert_eq!(table("optimizers.csv").len(), 1 + 6 * 26);
 }
+
+/// PyTorch's numbers in f32, where nothing may become NaN.
+#[test]
+fn gradients_whose_squares_overflow() {
+    let all = rows("overflow.csv", 1);
+    assert!(all.len() >= 20, "the numbers are missing");
+    for (case, numbers) in all {
+        let mut opt: Box<dyn Optimizer<f32>> = match &*case[0] {
+            "radam" => Box::new(RAdam::new(0.1)),
+            "radam decay" => Box::new(RAdam::new(0.1).weight_decay(0.1)),
+            "rmsprop centered" => Box::new(RmsProp::new(0.1).centered()),
+            "rmsprop both" => Box::new(RmsProp::new(0.1).centered().momentum(0.9)),
+            other => panic!("{other}"),
+        };
+        let mut w = Param::new(Tensor::filled([33], 1.0));
+        for (t, expect) in numbers[1..].iter().enumerate() {
+            let g = if t == 0 { numbers[0] as f32 } else { 1.0 };
+            opt.step(&mut w, &Grads::from_iter([("", Tensor::filled([33], g))])).unwrap();
+            for x in w.value.data() {
+                assert_relative_eq!(*x, *expect as f32, max_relative = 1e-4);
+            }
+        }
+    }
+}

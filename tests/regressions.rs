@@ -121,8 +121,6 @@ fn settings_that_f32_cannot_hold_are_refused() {
     let limit = g.clip_value(1e-50).unwrap_err().to_string();
     assert_eq!(limit, format!("clip_value: the limit must be greater than 0 in f32, got {}", 1e-50));
     let mut huge = Grads::from_iter([("", Tensor::scalar(3e38))]);
-    let tiny = text((ClipGlobalNorm::new(1e-6), Sgd::new(0.1)).step(&mut p, &huge));
-    assert!(tiny.contains("which f32 cannot hold"), "{tiny}");
     huge.clip_global_norm(1e-6).unwrap();
     assert!((huge.norm() / 1e-6 - 1.0).abs() < 1e-6);
     assert_eq!(p.value.item(), 1.0);

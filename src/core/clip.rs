@@ -108,7 +108,7 @@ impl<F: Real> Grads<F> {
         for (_, g) in self.iter_mut() {
             let clip = Clipped::of("clip_norm", g.norm(), limit)?;
             if clip.clipped {
-                scale(g, clip.coef);
+                scale(g.data_mut(), clip.coef);
                 count += 1;
             }
         }
@@ -135,11 +135,11 @@ impl<F: Real> Grads<F> {
 }
 
 /// Multiplies by a factor, in two if the element type cannot hold it with all its digits.
-pub(super) fn scale<F: Real>(g: &mut Tensor<F>, c: f64) {
+pub(crate) fn scale<F: Real>(g: &mut [F], c: f64) {
     let whole = c == 0.0 || F::of(c).is_normal();
     let parts = if whole { [c, 1.0] } else { [c.abs().sqrt().copysign(c), c.abs().sqrt()] };
     for part in &parts[..if whole { 1 } else { 2 }] {
-        F::scale_by(F::of(*part), g.data_mut());
+        F::scale_by(F::of(*part), g);
     }
 }
 

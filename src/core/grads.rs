@@ -122,7 +122,7 @@ impl<F: Real> Grads<F> {
 
     /// Multiplies every gradient by `c`.
     pub fn scale(&mut self, c: f64) {
-        self.iter_mut().for_each(|(_, g)| scale(g, c));
+        self.iter_mut().for_each(|(_, g)| scale(g.data_mut(), c));
     }
 
     /// Adds the gradients of another recording of the same module (or a copy of it): gradients are summed by path,

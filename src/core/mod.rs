@@ -31,7 +31,7 @@ mod vjp;
 mod wrt;
 
 pub use clip::{Clipped, ClippedValues};
-pub(crate) use clip::{check_limit, non_finite};
+pub(crate) use clip::{check_limit, non_finite, scale};
 pub use dot::Dot;
 pub use dump::Dump;
 pub use grads::{Grads, Key};

@@ -17,6 +17,10 @@ impl<F: Real> Grads<F> {
         self.slots[slot].as_ref().filter(|_| self.table.entries()[slot].role == Role::Trained)
     }
 
+    pub(crate) fn trained_slot_mut(&mut self, slot: usize) -> Option<&mut Tensor<F>> {
+        self.slots[slot].as_mut().filter(|_| self.table.entries()[slot].role == Role::Trained)
+    }
+
     pub(crate) fn table(&self) -> &Arc<Table> {
         &self.table
     }

@@ -46,7 +46,8 @@ impl<F: Base> Rule<F, 1> for Momentum<F> {
 
 /// `m = b1 m + (1 - b1) d`, `v = b2 v + (1 - b2) d^2`, `w - (shrink w + (own d + rate m) / (second sqrt(v) + epsilon))`.
 ///
-/// With a third tensor of state, the largest `v` so far stands under the root.
+/// With a third tensor of state, the largest `v` so far stands under the root. Where `second` is 0 there is no root, even if
+/// `v` is infinite.
 #[derive(Clone, Copy, Debug)]
 pub struct Moments<F> {
     /// Added to the gradient.
@@ -76,7 +77,9 @@ impl<F: Base> Moments<F> {
 
     #[inline(always)]
     fn value(self, w: F, d: F, m: F, v: F) -> F {
-        let step = (self.own * d + self.rate * m) / (v.sqrt() * self.second + self.epsilon);
+        // The same for all elements, so the loop itself does not branch.
+        let root = if self.second == F::zero() { F::zero() } else { v.sqrt() * self.second };
+        let step = (self.own * d + self.rate * m) / (root + self.epsilon);
         w - (self.shrink * w + step)
     }
 }
@@ -100,7 +103,8 @@ impl<F: Base> Rule<F, 3> for Moments<F> {
 
 /// `s = alpha s + (1 - alpha) d^2`, `u = d / (sqrt(s) + epsilon)`, `w - rate u`; with momentum `b = momentum b + u`, `w - rate b`.
 ///
-/// Centred: `c = alpha c + (1 - alpha) d`, and `s - c^2` under the root, where rounding may make it negative: then 0.
+/// Centred: `c = alpha c + (1 - alpha) d`, and `s - c^2` under the root, where rounding may make it negative: then 0. Where
+/// `s` overflows, the difference is infinite too.
 #[derive(Clone, Copy, Debug)]
 pub struct RmsProp<F, const CENTERED: bool> {
     /// The learning rate.
@@ -124,7 +128,8 @@ impl<F: Base, const CENTERED: bool, const N: usize> Rule<F, N> for RmsProp<F, CE
         let mut variance = state[0];
         if CENTERED {
             state[1] = self.alpha.0 * state[1] + self.alpha.1 * d;
-            variance = (variance - state[1] * state[1]).max(F::zero());
+            let about = variance - (state[1] * state[1]).min(F::max_value());
+            variance = if about < F::zero() { F::zero() } else { about };
         }
         let mut step = d / (variance.sqrt() + self.epsilon);
         if N == 2 + usize::from(CENTERED) {

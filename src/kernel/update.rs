@@ -26,8 +26,10 @@ impl GradientMap {
     /// The same map, and then a factor.
     #[must_use]
     pub fn scaled(self, coef: f64) -> Self {
-        let limit = if self.limit == f64::INFINITY { self.limit } else { self.limit * coef };
-        Self { scale: self.scale * coef, limit }
+        let scale = self.scale * coef;
+        // What is 0 needs no bound.
+        let free = self.limit == f64::INFINITY || scale == 0.0;
+        Self { scale, limit: if free { f64::INFINITY } else { self.limit * coef } }
     }
 
     /// The same map, and then a bound.

@@ -27,6 +27,7 @@
 //! steps does not advance in them.
 mod adagrad;
 mod adam;
+mod change;
 mod clip;
 mod common;
 mod groups;

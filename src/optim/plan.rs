@@ -1,7 +1,10 @@
-use super::report::{StepReport, Updates};
+use super::{
+    change::{Joint, change, check_map, is_whole, unit_norm},
+    report::{StepReport, Updates},
+};
 use crate::{
     core::{Grads, Module, Path, non_finite},
-    error::{Error, ErrorKind},
+    error::Error,
     kernel::GradientMap,
     tensor::{Real, Tensor, largest, norm_limited},
 };
@@ -22,6 +25,8 @@ pub struct Plan<'a, F: Real> {
 pub(super) struct Planned<F: Real> {
     /// Gradients with zeros for what was not finite, if a link asked for them.
     pub(super) cleaned: Option<Grads<F>>,
+    /// Gradients as the links leave them, where an optimizer's loop cannot change them itself.
+    changed: Option<Grads<F>>,
     /// The change for all parameters, as long as it is the same.
     pub(super) all: GradientMap,
     pub(super) lists: Lists,
@@ -84,6 +89,7 @@ impl<'a, F: Real> Plan<'a, F> {
     pub(super) fn new(grads: &'a Grads<F>, net: &'a dyn Module<F>) -> Self {
         let planned = Planned {
             cleaned: None,
+            changed: None,
             all: GradientMap::IDENTITY,
             lists: Lists::take(),
             finite: grads.known_finite(),
@@ -323,16 +329,35 @@ impl<'a, F: Real> Plan<'a, F> {
             return Ok(());
         }
         let Planned { lists: Lists { maps, .. }, all, .. } = &self.planned;
-        for map in if maps.is_empty() { std::slice::from_ref(all) } else { maps } {
-            check_map::<F>(*map)?;
+        let maps = if maps.is_empty() { std::slice::from_ref(all) } else { maps };
+        maps.iter().try_for_each(|map| check_map::<F>(*map))?;
+        let whole = maps.iter().all(|map| is_whole::<F>(*map));
+        self.check_finite("step")?;
+        if !whole {
+            self.change_now();
         }
-        self.check_finite("step")
+        Ok(())
+    }
+
+    /// Changes the gradients before the step, where the change has factors that the element type cannot hold: the loops of
+    /// optimizers multiply by one factor.
+    #[cold]
+    fn change_now(&mut self) {
+        let mut changed = self.grads().clone();
+        for slot in (0..self.slots()).filter(|slot| self.writes(*slot)) {
+            changed.trained_slot_mut(slot).into_iter().for_each(|g| change(g, self.maps(slot)));
+        }
+        let Planned { lists: Lists { units, maps, .. }, all, .. } = &mut self.planned;
+        *all = GradientMap::IDENTITY;
+        units.clear();
+        maps.clear();
+        self.planned.changed = Some(changed);
     }
 
     /// Calls `write` for each trained parameter of `net` that is not in a frozen group, and commits running statistics:
     /// what [`Optimizer::apply`](super::Optimizer::apply) is made of.
     pub fn apply(&self, net: &mut dyn Module<F>, mut write: impl FnMut(Update<'_, F>)) {
-        self.grads().apply(net, |slot, path, value, g| {
+        self.planned.changed.as_ref().unwrap_or(self.grads()).apply(net, |slot, path, value, g| {
             let group = self.group(slot);
             if group.frozen {
                 return;
@@ -367,14 +392,7 @@ impl<F: Real> Update<'_, F> {
     /// Its gradient, with what the links do to it.
     pub fn gradient(&self) -> Tensor<F> {
         let mut g = self.raw.clone();
-        if self.maps == [GradientMap::IDENTITY] || self.maps.is_empty() || g.shape().size() == 0 {
-            return g;
-        }
-        let size = g.shape().size() / self.maps.len();
-        for (part, map) in g.data_mut().chunks_exact_mut(size).zip(self.maps) {
-            F::scale_by(F::of(map.scale), part);
-            F::clamp_abs(part, F::of(map.limit));
-        }
+        change(&mut g, self.maps);
         g
     }
 
@@ -386,54 +404,5 @@ impl<F: Real> Update<'_, F> {
     /// Its weight decay, where the optimizer's is `decay`.
     pub fn decay(&self, decay: f64) -> f64 {
         self.group.decay.unwrap_or(decay)
-    }
-}
-
-/// The change must be one that the element type can hold.
-fn check_map<F: Real>(map: GradientMap) -> Result<(), Error> {
-    let GradientMap { scale, limit } = map;
-    if (scale == 0.0 || F::of(scale).is_normal()) && F::of(limit) >= F::min_positive_value() {
-        return Ok(());
-    }
-    let message =
-        format!("step: the links scale gradients by {scale:e} with limit {limit:e}, which {} cannot hold", F::NAME);
-    Err(Error::new(ErrorKind::BadData, message))
-}
-
-/// The norm of finite numbers limited to `-limit..=limit`; `None` if one is not finite.
-pub(super) fn unit_norm<F: Real>(x: &[F], limit: f64) -> Option<f64> {
-    if limit == f64::INFINITY {
-        let total = F::sum_squares(x);
-        if total.is_finite() && total > 1e-280 {
-            return Some(total.sqrt());
-        }
-    }
-    let unit = F::max_abs(x);
-    if !unit.is_finite() {
-        return None;
-    }
-    let unit = unit.min(limit);
-    Some(if unit == 0.0 { 0.0 } else { unit * F::sum_squares_scaled(x, unit, limit).sqrt() })
-}
-
-/// A joint norm of norms, which neither overflows nor underflows on the way.
-#[derive(Default)]
-pub(super) struct Joint {
-    unit: f64,
-    total: f64,
-}
-
-impl Joint {
-    pub(super) fn add(&mut self, norm: f64) {
-        if norm > self.unit {
-            self.total = self.total * (self.unit / norm).powi(2) + 1.0;
-            self.unit = norm;
-        } else if self.unit > 0.0 {
-            self.total += (norm / self.unit).powi(2);
-        }
-    }
-
-    pub(super) fn norm(&self) -> f64 {
-        self.unit * self.total.sqrt()
     }
 }

@@ -4,9 +4,9 @@ Run from the root of the repository, with PyTorch (made with 2.15) installed:
 
     python tests/pytorch/optimizers.py
 
-It writes optimizers.csv, gradients.csv and schedules.csv beside itself. Everything is f64 on the CPU and seeded. Each
-optimizer is PyTorch's own, but for Lion, which PyTorch does not have: that one is written here from Program 1 of Chen et
-al., "Symbolic discovery of optimization algorithms", 2023.
+It writes optimizers.csv, gradients.csv, overflow.csv and schedules.csv beside itself. Everything but overflow.csv is f64;
+all runs on the CPU and is seeded. Each optimizer is PyTorch's own, but for Lion, which PyTorch does not have: that one is
+written here from Program 1 of Chen et al., "Symbolic discovery of optimization algorithms", 2023.
 """
 
 import csv
@@ -110,6 +110,30 @@ def optimizers():
                     out.writerow([name, t, *(repr(x) for p in params.values() for x in p.flatten().tolist())])
 
 
+OVERFLOWS = {
+    "radam": lambda p: O.RAdam(p, lr=0.1),
+    "radam decay": lambda p: O.RAdam(p, lr=0.1, weight_decay=0.1),
+    "rmsprop centered": lambda p: O.RMSprop(p, lr=0.1, centered=True),
+    "rmsprop both": lambda p: O.RMSprop(p, lr=0.1, momentum=0.9, centered=True),
+}
+
+
+def overflows():
+    """A parameter of 1 in f32: after a gradient whose square may be too large, and after gradients of 1."""
+    with open(HERE / "overflow.csv", "w", newline="") as f:
+        out = csv.writer(f, lineterminator="\n")
+        out.writerow(["case", "first gradient", "values"])
+        for name, make in OVERFLOWS.items():
+            for first in (1e18, 1e20, 1e22, 1e30, 1e38):
+                w, seen = torch.nn.Parameter(torch.ones(1, dtype=torch.float32)), []
+                opt = make([w])
+                for g in (first, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0):
+                    w.grad = torch.full_like(w, g)
+                    opt.step()
+                    seen.append(w.item())
+                out.writerow([name, first, *map(repr, seen)])
+
+
 def rates(make, steps):
     """The learning rate of each step under one of PyTorch's schedulers."""
     opt = O.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
@@ -192,4 +216,5 @@ def schedules():
 if __name__ == "__main__":
     assert math.isclose(sum(rates(SCHEDULES["constant"], 3)), 0.3)
     optimizers()
+    overflows()
     schedules()

@@ -3,9 +3,10 @@ use crate::{
     core::{Path, check_limit},
     error::{Error, ErrorKind},
     optim::{
-        Link, Plan, check_positive,
+        Link, Plan,
+        change::unit_norm,
+        check_positive,
         groups::{check_pattern, rank},
-        plan::unit_norm,
     },
     tensor::{Real, Shape, Tensor},
 };

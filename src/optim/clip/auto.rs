@@ -11,7 +11,8 @@ use std::collections::VecDeque;
 ///
 /// `n` joins the history of norms; all gradients are multiplied by `min(1, p / n)`, where `p` is the percentile of the
 /// history, between two norms by linear interpolation. The first step is never clipped. The history is of norms *before*
-/// clipping, of the steps that were made: a step that fails or is skipped leaves no trace.
+/// clipping, of the steps that were made: a step that fails or is skipped leaves no trace. Where the percentile is 0 (after
+/// gradients of 0), nothing is clipped: a limit of 0 would stop training.
 ///
 /// The paper keeps the whole history, which takes 8 bytes a step; [`window`](Self::window) keeps the last ones only, and
 /// then nothing is allocated once it is full. The paper's percentile is 10: most steps are clipped, and the size of a step
@@ -82,7 +83,8 @@ impl AutoClip {
         };
         let index = self.percentile / 100.0 * count as f64;
         let (low, part) = (index.floor() as usize, index.fract());
-        if part == 0.0 { at(low) } else { at(low) * (1.0 - part) + at(low + 1) * part }
+        let limit = if part == 0.0 { at(low) } else { at(low) * (1.0 - part) + at(low + 1) * part };
+        if limit == 0.0 { f64::INFINITY } else { limit }
     }
 }
 
