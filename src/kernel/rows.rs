@@ -236,7 +236,8 @@ loops! {
             if own != 0.0 {
                 p[label as usize] = p[label as usize] - F::of(own);
             }
-            chain(p, F::of(y_bar[if y_bar.len() == 1 { 0 } else { row }].f64() * c));
+            let y_bar = y_bar[if y_bar.len() == 1 { 0 } else { row }].f64();
+            chain(p, F::of(if y_bar == 0.0 { 0.0 } else { y_bar * c }));
         }
     }
 }
