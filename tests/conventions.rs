@@ -166,11 +166,16 @@ fn checks<F: Real>() -> Vec<Check<F>> {
         ("layer_norm(eps = 1e-5)", "inf, 1, not taken", vec![vec![INFINITY, 1.0], vec![1.0; 2], vec![0.0; 2]], |x| {
             not_taken(x[0].layer_norm(&x[1], &x[2], 1e-5))
         }),
-        ("layer_norm(eps = 1e-5)", "one of two rows not taken", vec![vec![INFINITY, 1.0, 1.0, 3.0], vec![1.0; 2], vec![0.0; 2]], |x| {
-            let y = x[0].reshape([2, 2]).layer_norm(&x[1], &x[2], 1e-5);
-            let first = x[0].constant(&Tensor::from_fn([2, 1], |e| e as f64));
-            first.where_cond(&y, &first).square()
-        }),
+        (
+            "layer_norm(eps = 1e-5)",
+            "one of two rows not taken",
+            vec![vec![INFINITY, 1.0, 1.0, 3.0], vec![1.0; 2], vec![0.0; 2]],
+            |x| {
+                let y = x[0].reshape([2, 2]).layer_norm(&x[1], &x[2], 1e-5);
+                let first = x[0].constant(&Tensor::from_fn([2, 1], |e| e as f64));
+                first.where_cond(&y, &first).square()
+            },
+        ),
         ("softmax_cross_entropy", "inf, 0, not taken", one(&[INFINITY, 0.0]), |x| {
             not_taken(x[0].softmax_cross_entropy(&labels(&[1])))
         }),

@@ -78,6 +78,12 @@ impl LabelTargets {
                 labels.classes()
             )));
         }
+        if labels.shape().rank() > 1 && labels.shape()[..] != shape[..shape.rank() - 1] {
+            let (own, rows) = (labels.shape(), split(shape).1);
+            let message =
+                format!("{what} {shape} with labels of shape {own}: they need one for each row, in the shape {rows}");
+            return Err(shape_error(message));
+        }
         let strange = |id: &u32| *id as usize >= n && Some(*id) != past;
         if let Some(row) = past.and_then(|_| labels.ids().iter().position(strange)) {
             let message = format!(
