@@ -4,6 +4,7 @@
 //! A function is a closure over recorded values, `|x| x[0].matmul(&x[1]).tanh()`, written in the call (bound to a name
 //! first, the compiler does not see that its result lives where its arguments do; then write a `fn`). Each call records it once, as what it
 //! is on plain tensors: evaluation, in which dropout is the identity, and parameters of modules are constants.
+//! Without inputs they return an error of kind [`ErrorKind::Shape`].
 //! Functions may be nested: `f(x).grads_recorded(x)` inside a closure is a gradient that can be differentiated again.
 //!
 //! | function | gives | sweeps |
@@ -41,7 +42,7 @@ where
     G: for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>,
 {
     let mut tape = Tape::new();
-    let (x, y) = recorded(tape.begin_eval(), f, x);
+    let (x, y) = recorded("grad", tape.begin_eval(), f, x)?;
     scalar("grad", y)?;
     first_order(y, &x)
 }
@@ -67,7 +68,7 @@ where
     G: for<'t> FnOnce(&[Var<'t, F>]) -> Var<'t, F>,
 {
     let mut tape = Tape::new();
-    let (x, y) = recorded(tape.begin_eval(), f, x);
+    let (x, y) = recorded("value_and_grad", tape.begin_eval(), f, x)?;
     scalar("value_and_grad", y)?;
     let value = y.item();
     Ok((value, first_order(y, &x)?))
@@ -97,7 +98,7 @@ where
 {
     let mut tape = Tape::new();
     let r = tape.begin_eval();
-    let (x, y) = recorded(r, f, x);
+    let (x, y) = recorded("vjp", r, f, x)?;
     if y_bar.shape() != y.shape() {
         let message = format!("vjp: a cotangent of shape {} for a value of shape {}", y_bar.shape(), y.shape());
         return Err(Error::new(ErrorKind::Shape, message));
@@ -136,7 +137,7 @@ where
     check_tangents("jvp", x, x_dot)?;
     let mut tape = Tape::new();
     let r = tape.begin_eval();
-    let (x, y) = recorded(r, f, x);
+    let (x, y) = recorded("jvp", r, f, x)?;
     r.restrict_to(&x);
     let value = y.value();
     let y_bar = r.variable(&Tensor::filled(y.shape(), F::zero()));
@@ -172,7 +173,7 @@ where
     check_tangents("hvp", x, x_dot)?;
     let mut tape = Tape::new();
     let r = tape.begin_eval();
-    let (x, y) = recorded(r, f, x);
+    let (x, y) = recorded("hvp", r, f, x)?;
     scalar("hvp", y)?;
     r.restrict_to(&x);
     let g = y.vjp_recorded(y.constant(&y.one()), &x);
@@ -203,7 +204,7 @@ where
 {
     let mut tape = Tape::new();
     let r = tape.begin_eval();
-    let (x, y) = recorded(r, f, x);
+    let (x, y) = recorded("jacobian", r, f, x)?;
     r.restrict_to(&x);
     rows("jacobian", y, &x)
 }
@@ -231,22 +232,27 @@ where
 {
     let mut tape = Tape::new();
     let r = tape.begin_eval();
-    let (x, y) = recorded(r, f, x);
+    let (x, y) = recorded("hessian", r, f, x)?;
     scalar("hessian", y)?;
     r.restrict_to(&x);
     let g = y.vjp_recorded(y.constant(&y.one()), &x);
     g.into_iter().map(|g| rows("hessian", g, &x)).collect()
 }
 
+type Recorded<'t, F> = (Vec<Var<'t, F>>, Var<'t, F>);
+
 /// The inputs as variables, and the value.
 #[track_caller]
-fn recorded<'t, F: Real, G>(r: &'t Recording<F>, f: G, x: &[Tensor<F>]) -> (Vec<Var<'t, F>>, Var<'t, F>)
+fn recorded<'t, F: Real, G>(who: &str, r: &'t Recording<F>, f: G, x: &[Tensor<F>]) -> Result<Recorded<'t, F>, Error>
 where
     G: FnOnce(&[Var<'t, F>]) -> Var<'t, F>,
 {
+    if x.is_empty() {
+        return Err(Error::new(ErrorKind::Shape, format!("{who}: no inputs: there is nothing to differentiate by")));
+    }
     let x: Vec<_> = x.iter().map(|t| r.variable(t)).collect();
     let y = f(&x);
-    (x, y)
+    Ok((x, y))
 }
 
 fn first_order<'t, F: Real>(y: Var<'t, F>, x: &[Var<'t, F>]) -> Result<Vec<Tensor<F>>, Error> {

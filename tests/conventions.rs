@@ -135,6 +135,18 @@ fn checks<F: Real>() -> Vec<Check<F>> {
         ("CrossEntropy", "all labels ignored", one(&[1.0, 2.0]), |x| {
             CrossEntropy::new().ignore(1).forward(&x[0].reshape([1, 2]), &labels(&[1]))
         }),
+        ("CrossEntropy", "all labels of weight 0", one(&[1.0, 2.0]), |x| {
+            let loss = CrossEntropy::new().weights(&[0.0, 1.0]).unwrap();
+            loss.forward(&x[0].reshape([1, 2]), &labels(&[0]))
+        }),
+        ("CrossEntropy", "all labels of weight 0, smoothed", one(&[1.0, 2.0]), |x| {
+            let loss = CrossEntropy::new().weights(&[0.0, 1.0]).unwrap().smoothing(0.5).unwrap();
+            loss.forward(&x[0].reshape([1, 2]), &labels(&[0]))
+        }),
+        ("CrossEntropy", "all labels of weight 0, smoothed, not taken", one(&[1.0, 2.0]), |x| {
+            let loss = CrossEntropy::new().weights(&[0.0, 1.0]).unwrap().smoothing(0.5).unwrap();
+            not_taken(loss.forward(&x[0].reshape([1, 2]), &labels(&[0])))
+        }),
         ("CrossEntropy", "class of weight 0, p = 0", one(&[0.0, -INFINITY]), |x| {
             let loss = CrossEntropy::new().weights(&[1.0, 0.0]).unwrap().smoothing(0.5).unwrap();
             loss.forward(&x[0].reshape([1, 2]), &labels(&[0]))
@@ -144,6 +156,36 @@ fn checks<F: Real>() -> Vec<Check<F>> {
         ("KlDiv", "x = -inf, t = 0", two(-INFINITY, 0.0), |x| KlDiv::new().forward(&x[0], &x[1])),
         ("L1", "x = t = 1", two(1.0, 1.0), |x| L1::new().forward(&x[0], &x[1])),
         ("Huber(1)", "x = 1, t = 0", two(1.0, 0.0), |x| Huber::new(1.0).unwrap().forward(&x[0], &x[1])),
+        ("max", "NaN, 1, not taken", one(&[NAN, 1.0]), |x| not_taken(x[0].max())),
+        ("min", "NaN, 1, not taken", one(&[NAN, 1.0]), |x| not_taken(x[0].min())),
+        ("var(1)", "inf, 1, not taken", one(&[INFINITY, 1.0]), |x| not_taken(x[0].var(1))),
+        ("var(1)", "2, not taken", one(&[2.0]), |x| not_taken(x[0].var(1))),
+        ("std(1)", "inf, 1, not taken", one(&[INFINITY, 1.0]), |x| not_taken(x[0].std(1))),
+        ("softmax", "-inf, -inf, not taken", one(&[-INFINITY; 2]), |x| not_taken(x[0].softmax())),
+        ("log_softmax", "inf, 0, not taken", one(&[INFINITY, 0.0]), |x| not_taken(x[0].log_softmax())),
+        ("layer_norm(eps = 1e-5)", "inf, 1, not taken", vec![vec![INFINITY, 1.0], vec![1.0; 2], vec![0.0; 2]], |x| {
+            not_taken(x[0].layer_norm(&x[1], &x[2], 1e-5))
+        }),
+        (
+            "layer_norm(eps = 1e-5)",
+            "one of two rows not taken",
+            vec![vec![INFINITY, 1.0, 1.0, 3.0], vec![1.0; 2], vec![0.0; 2]],
+            |x| {
+                let y = x[0].reshape([2, 2]).layer_norm(&x[1], &x[2], 1e-5);
+                let first = x[0].constant(&Tensor::from_fn([2, 1], |e| e as f64));
+                first.where_cond(&y, &first).square()
+            },
+        ),
+        ("softmax_cross_entropy", "inf, 0, not taken", one(&[INFINITY, 0.0]), |x| {
+            not_taken(x[0].softmax_cross_entropy(&labels(&[1])))
+        }),
+        ("CrossEntropy", "inf, 0, not taken", one(&[INFINITY, 0.0]), |x| {
+            let loss = CrossEntropy::new().smoothing(0.5).unwrap().reduction(Reduction::None);
+            not_taken(loss.forward(&x[0].reshape([1, 2]), &labels(&[0])))
+        }),
+        ("matmul", "1 * inf, not taken", two(1.0, INFINITY), |x| {
+            not_taken(x[0].reshape([1, 1]).matmul(&x[1].reshape([1, 1])))
+        }),
         ("detach", "3", one(&[3.0]), |x| x[0].detach()),
         ("dropout(0.5)", "1, in training", one(&[1.0; 64]), |x| x[0].dropout(0.5)),
         ("dropout(0.5)", "3, in evaluation", one(&[3.0]), |x| x[0].dropout(0.5)),
@@ -160,6 +202,12 @@ fn checks<F: Real>() -> Vec<Check<F>> {
             TensorLike::apply(IndexAdd { axis: 0, ids, size: 1 }, &[&x[0]])
         }),
     ]
+}
+
+/// Behind a condition that takes 5 instead.
+fn not_taken<'t, F: Real>(y: Var<'t, F>) -> Var<'t, F> {
+    let [no, other] = [0.0, 5.0].map(|c| y.constant(&Tensor::filled([], F::of(c))));
+    no.where_cond(&y, &other)
 }
 
 /// Rounded to four places, without the sign of zero.

@@ -224,17 +224,26 @@ fn a_graph_that_graphviz_can_read() -> Result<(), Error> {
     let mut tape = Tape::new();
     let r = tape.begin();
     let p = Param::new(Tensor::ones([2, 2]));
-    let odd = "a \"quoted\" \\ name]\nof two lines; -> }";
+    let odd = "a \"quoted\" \\ name]; -> }";
+    let line = line!() + 1;
     let (x, c) = (r.variable(&Tensor::ones([2, 2])), r.constant(&Tensor::ones([2, 2])));
     let y = (x.matmul(&r.param(&p)) * c.exp()).watch(odd);
     let ends = Var::apply_many(Ends, &[&y]);
     let (nodes, edges, frames) = parse(&r.dump_with(&p)?.dot().to_string());
-    let labels: Vec<_> = nodes.iter().map(|(label, _)| label.as_str()).collect();
+    let (mut labels, mut rest) = (vec![], vec![]);
+    for (label, _) in &nodes {
+        let (at, _) = label.match_indices('\n').nth_back(1).expect("bytes and a line");
+        labels.push(&label[..at]);
+        rest.push(&label[at + 1..]);
+    }
     let named = format!("5 mul\n[2, 2]\n{odd}");
     let expected =
         ["0 variable\n[2, 2]", "1 constant\n[2, 2]", "2 param\n[2, 2]", "3 matmul\n[2, 2]", "4 exp\n[2, 2]", &named];
     assert_eq!(labels[..6], expected);
     assert_eq!(labels[6..], ["6 ends.0\n[1, 2]", "7 ends.1\n[1, 2]"]);
+    let at = |k: u32| format!("{}:{}", file!(), line + k);
+    assert_eq!(rest[3], format!("bytes {}\n{}", size(4), at(1)));
+    assert_eq!(rest[6], format!("bytes shared, saved {}\n{}", size(4), at(2)));
     assert_eq!(edges, [(0, 3), (2, 3), (1, 4), (3, 5), (4, 5), (5, 6), (5, 7)]);
     assert!(frames.is_empty());
     // Data, variables, parameters and results are told apart.
@@ -242,6 +251,19 @@ fn a_graph_that_graphviz_can_read() -> Result<(), Error> {
     assert_eq!(styles.len(), 4);
     assert_eq!(ends.len(), 2);
     Ok(())
+}
+
+#[test]
+fn names_with_control_characters_stay_in_their_row() {
+    let mut tape = Tape::new();
+    let r = tape.begin();
+    let _ = r.variable(&Tensor::ones([2])).tanh().watch("a\nb\tc\u{1b}[31m\u{85}").exp().watch("\r\0 plain \u{e9}");
+    let text = r.dump().to_string();
+    let names: Vec<_> = rows(&text)[1..].iter().map(|row| row[6]).collect();
+    assert_eq!(names, ["", r"a\nb\tc\u{1b}[31m\u{85}", "\\r\\u{0} plain \u{e9}"]);
+    let graph = r.dump().dot().to_string();
+    assert!(!graph.contains(|c: char| c.is_control() && c != '\n'));
+    assert!(parse(&graph).0[1].0.contains(r"a\nb\tc\u{1b}[31m\u{85}"));
 }
 
 #[test]

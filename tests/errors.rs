@@ -144,6 +144,13 @@ fn losses_and_dropout() {
     both!(&format!("softmax_cross_entropy: logits [3, 4] with 3 labels of 3 classes{tail}"), [[3, 4]], |x| {
         x[0].softmax_cross_entropy(&y)
     });
+    let square = Labels::new([0, 1, 2, 0, 1, 2], 3).unwrap().reshape([3, 2]);
+    both!(
+        "softmax_cross_entropy: logits [2, 3, 3] with labels of shape [3, 2]: they need one for each row, in the shape [2, 3]",
+        [[2, 3, 3]],
+        |x| x[0].softmax_cross_entropy(&square)
+    );
+    blames("one_hot: labels below 3 into 2 classes (tests/errors.rs:", || _ = Tensor::one_hot(&y, 2));
     both!("dropout: the probability must be in 0..1, got 1", [[3, 4]], |x| x[0].dropout(1.0));
     both!("dropout: the probability must be in 0..1, got NaN", [[3, 4]], |x| x[0].dropout(f64::NAN));
     let mut tape = Tape::new();

@@ -144,6 +144,11 @@ fn averages_are_those_of_the_formula() -> Result<(), Error> {
     weighted.weighted_average(&[&nets[0], &nets[1]], &[3.0, 1.0])?;
     let (a, b, w) = (all[0][0][0], all[1][0][0], values(&weighted)[0][0]);
     assert!((w - (0.75 * a + 0.25 * b)).abs() < 1e-7);
+    // A module of weight 0 does not count, whatever it holds.
+    let mut lost = mlp(4);
+    lost.set("hidden.bias", Tensor::full([5], f32::NAN))?;
+    weighted.weighted_average(&[&lost, &nets[1]], &[0.0, 1.0])?;
+    assert_eq!(values(&weighted), all[1]);
     // Of equal modules, to the bit; and of itself and others.
     mean.average(&[&nets[0], &nets[0], &nets[0]])?;
     assert_eq!(values(&mean), all[0]);

@@ -97,6 +97,11 @@ fn truncated_normals_have_the_moments_of_the_formula() -> Result<(), Error> {
     let x = Init::truncated_normal(1.0, 0.1)?.tensor::<f32>([10_000], rng);
     let (lo, hi) = x.data().iter().fold((9f32, 0f32), |(lo, hi), x| (lo.min(*x), hi.max(*x)));
     assert!((0.8..0.81).contains(&lo) && (1.19..=1.2).contains(&hi), "{lo} {hi}");
+    // Bounds so far out that their squares overflow: next to the nearer one.
+    for (std, lo, hi, at) in [(1e-160, 1.0, 2.0, 1.0), (1e-160, -2.0, -1.0, -1.0), (1e-308, 1.7, f64::INFINITY, 1.7)] {
+        let x = Init::truncated_normal_within(0.0, std, lo, hi)?.tensor::<f64>([3], rng);
+        assert_eq!(x.data(), [at; 3]);
+    }
     for (mean, std, lo, hi) in
         [(0.0, 0.0, -1.0, 1.0), (0.0, 1.0, 1.0, 1.0), (f64::NAN, 1.0, -1.0, 1.0), (0.0, 1.0, f64::NAN, 1.0)]
     {

@@ -170,6 +170,20 @@ fn lengths_of_large_and_small_numbers() {
     }
     check::<f64>(&[1.0, 1e-200, 1e200, 1e307, 1e-300, 1e160, 1e-160, 1e-155]);
     check::<f32>(&[1.0, 1e-25, 1e25, 1e-36, 5e37]);
+    // Sums, or differences from the mean, that cannot be represented.
+    let wide = |x: &[f64]| Tensor::<f64>::of([x.len()], x.to_vec());
+    assert_eq!(wide(&[1e308, -1e308, 1e308, -1e308]).std(0).item(), 1e308);
+    assert_eq!(wide(&[1e308; 40]).std(0).item(), 0.0);
+    let steps: Vec<_> = (0..40).map(|k| 1e308 * (1.0 + f64::from(k % 2) * 1e-6)).collect();
+    assert_relative_eq!(wide(&steps).std(0).item(), 0.5e302, max_relative = 1e-9);
+    assert_relative_eq!(
+        Tensor::new([3], vec![3.4e38, -3.4e38, -3.4e38]).std(0).item(),
+        3.4e38 * 8f64.sqrt() / 3.0,
+        max_relative = 1e-6
+    );
+    for odd in [f64::NAN, f64::INFINITY] {
+        assert!(wide(&[1e308, odd, 1e308]).std(0).item().is_nan());
+    }
     // Far apart in size; the largest number there is; the smallest.
     let norm = |x: &[f64]| TensorLike::norm(&Tensor::<f64>::of([x.len()], x.to_vec())).item();
     assert_eq!(norm(&[1e-200, 1e200, 1.0]), 1e200);

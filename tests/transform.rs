@@ -350,6 +350,28 @@ fn f32_agrees_with_f64() -> Result<(), Error> {
 }
 
 #[test]
+fn without_inputs_there_is_nothing_to_differentiate_by() {
+    fn f<'t>(x: &[Var<'t, f64>]) -> Var<'t, f64> {
+        x[0]
+    }
+    let one = Tensor::of([], vec![1.0]);
+    let errors = [
+        ("grad", transform::grad(f, &[]).map(drop)),
+        ("value_and_grad", transform::value_and_grad(f, &[]).map(drop)),
+        ("vjp", transform::vjp(f, &[], &one).map(drop)),
+        ("jvp", transform::jvp(f, &[], &[]).map(drop)),
+        ("hvp", transform::hvp(f, &[], &[]).map(drop)),
+        ("jacobian", transform::jacobian(f, &[]).map(drop)),
+        ("hessian", transform::hessian(f, &[]).map(drop)),
+    ];
+    for (who, result) in errors {
+        let e = result.unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::Shape);
+        assert_eq!(e.to_string(), format!("{who}: no inputs: there is nothing to differentiate by"));
+    }
+}
+
+#[test]
 fn a_panic_in_the_function_passes_through() {
     let x = [random([2], 1)];
     let caught = std::panic::catch_unwind(|| transform::grad(|x| x[0].matmul(&x[0]), &x).map(|_| ()));

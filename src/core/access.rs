@@ -90,7 +90,8 @@ pub(super) fn average<F: Real, M: Module<F>>(
         all.push(theirs);
     }
     write(net, |path, p| {
-        let parts: Vec<_> = all.iter().zip(weights).map(|(net, w)| (net[path].value.data(), w / total)).collect();
+        let counted = all.iter().zip(weights).filter(|(_, w)| **w > 0.0);
+        let parts: Vec<_> = counted.map(|(net, w)| (net[path].value.data(), w / total)).collect();
         Tensor::from_fn(p.value.shape(), |e| parts.iter().map(|(x, w)| x[e].f64() * w).sum())
     });
     Ok(())

@@ -1,6 +1,6 @@
 //! A recording as a graph.
 use crate::{
-    core::{Dump, record::Record},
+    core::{Dump, Stats, dump::write_bytes, record::Record, stats::Seen},
     tensor::Real,
 };
 use std::fmt::{self, Write};
@@ -36,7 +36,15 @@ fn style<F: Real>(r: &Record<F>, i: usize) -> &'static str {
 }
 
 impl<F: Real> Dot<'_, '_, F> {
-    fn node(&self, f: &mut fmt::Formatter<'_>, r: &Record<F>, i: usize, name: &mut String) -> fmt::Result {
+    fn node(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        r: &Record<F>,
+        i: usize,
+        seen: &mut Seen,
+        name: &mut String,
+    ) -> fmt::Result {
+        let (value, kept) = r.count(i, seen, &mut Stats::default());
         write!(f, "n{i} [label=\"")?;
         let label = &mut Quoted(f);
         write!(label, "{i} ")?;
@@ -46,13 +54,19 @@ impl<F: Real> Dot<'_, '_, F> {
         if !name.is_empty() {
             write!(label, "\n{name}")?;
         }
+        write!(label, "\nbytes ")?;
+        write_bytes(value, label)?;
+        if kept > 0 {
+            write!(label, ", saved {kept}")?;
+        }
+        write!(label, "\n{}:{}", r.nodes[i].at.file(), r.nodes[i].at.line())?;
         writeln!(f, "\", {}];", style(r, i))
     }
 }
 
 impl<F: Real> fmt::Display for Dot<'_, '_, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (r, mut name) = (self.0.recording.record.borrow(), String::new());
+        let (r, mut seen, mut name) = (self.0.recording.record.borrow(), Seen::default(), String::new());
         writeln!(f, "digraph recording {{")?;
         writeln!(f, "node [fontname=\"monospace\", fontsize=10];")?;
         // Outer checkpoints before those inside that begin with them.
@@ -64,7 +78,7 @@ impl<F: Real> fmt::Display for Dot<'_, '_, F> {
                 writeln!(f, "subgraph cluster_{k} {{\nlabel=\"checkpoint\"; style=dashed;")?;
                 opened += 1;
             }
-            self.node(f, &r, i, &mut name)?;
+            self.node(f, &r, i, &mut seen, &mut name)?;
             while r.checkpoints.get(closed).is_some_and(|c| c.range().1 == i + 1) {
                 writeln!(f, "}}")?;
                 closed += 1;

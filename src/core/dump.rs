@@ -48,8 +48,8 @@ impl<'r, F: Real> Dump<'r, F> {
         Self { recording, table }
     }
 
-    /// The recording as a graph in the language of Graphviz: `dot -Tsvg`. Parameters, data and variables are told apart by
-    /// shape and colour; a checkpoint is a frame around its nodes.
+    /// The recording as a graph in the language of Graphviz: `dot -Tsvg`. A node shows what its row of the table does.
+    /// Parameters, data and variables are told apart by shape and colour; a checkpoint is a frame around its nodes.
     pub fn dot(&self) -> Dot<'_, 'r, F> {
         Dot(self)
     }
@@ -59,10 +59,10 @@ impl<'r, F: Real> Dump<'r, F> {
         out.clear();
         for name in r.watch_names(i) {
             out.push_str(if out.is_empty() { "" } else { ", " });
-            out.push_str(name);
+            out.extend(name.chars().flat_map(visible));
         }
         if out.is_empty() {
-            out.push_str(r.path(i, self.table.as_deref()).unwrap_or(""));
+            out.extend(r.path(i, self.table.as_deref()).unwrap_or("").chars().flat_map(visible));
         }
     }
 
@@ -81,11 +81,7 @@ impl<'r, F: Real> Dump<'r, F> {
                 write!(inputs, "{}{x}", if k == 0 { "" } else { " " })?;
             }
             write!(shape, "{}", r.values[i].shape())?;
-            match value {
-                None => bytes.push_str("dropped"),
-                Some(0) => bytes.push_str("shared"),
-                Some(n) => write!(bytes, "{n}")?,
-            }
+            write_bytes(value, bytes)?;
             if kept > 0 {
                 write!(saved, "{kept}")?;
             }
@@ -94,6 +90,21 @@ impl<'r, F: Real> Dump<'r, F> {
             f(&row)?;
         }
         Ok(stats)
+    }
+}
+
+/// A control character escaped, as in a string literal: it would break rows, or reach the terminal.
+fn visible(c: char) -> impl Iterator<Item = char> {
+    let (plain, escaped) = if c.is_control() { (None, Some(c.escape_default())) } else { (Some(c), None) };
+    plain.into_iter().chain(escaped.into_iter().flatten())
+}
+
+/// What the value of a node allocates, or why nothing.
+pub(super) fn write_bytes(value: Option<usize>, out: &mut impl Write) -> fmt::Result {
+    match value {
+        None => out.write_str("dropped"),
+        Some(0) => out.write_str("shared"),
+        Some(n) => write!(out, "{n}"),
     }
 }
 

@@ -86,6 +86,10 @@ pub trait TensorLike:
     /// Where it lives: the recording, or [`Eager`](crate::Eager).
     fn place(&self) -> Self::Place;
     /// The value; shares storage.
+    ///
+    /// # Panics
+    /// If it was given up: of the inside of a [checkpoint](Self::checkpoint), or of a parameter after `backward`.
+    #[track_caller]
     fn value(&self) -> Tensor<Self::Elem>;
     /// The sizes of its axes.
     fn shape(&self) -> Shape;

@@ -2,7 +2,7 @@ use crate::{
     core::{DynLayer, Op, OpMany, Outputs, Param, Recording, TensorLike, Vjp},
     formula::Number,
     kernel::MapOp,
-    tensor::{Real, Shape, Tensor},
+    tensor::{RELEASED, Real, Shape, Tensor},
 };
 use std::{borrow::Cow, fmt, panic::Location};
 
@@ -74,8 +74,14 @@ impl<'t, F: Real> TensorLike for Var<'t, F> {
     fn place(&self) -> &'t Recording<F> {
         self.rec
     }
+    #[track_caller]
     fn value(&self) -> Tensor<F> {
-        self.rec.with_value(*self, Tensor::clone)
+        let value = self.rec.with_value(*self, Tensor::clone);
+        if value.is_released() {
+            let (op, at) = self.origin();
+            panic!("{op}, recorded at {at}: {RELEASED} ({})", Location::caller());
+        }
+        value
     }
     fn shape(&self) -> Shape {
         self.rec.with_value(*self, |t| t.shape())

@@ -38,6 +38,15 @@ fn length<F: Base>(x: &[F], f: impl Fn(F) -> f64) -> f64 {
     unit * lanes(x, |x| (f(x) / unit) * (f(x) / unit)).sqrt()
 }
 
+/// The root of the variance of a row whose sum or differences overflow: in units of the largest element.
+#[cold]
+fn huge_deviation<F: Base>(divisor: f64, x: &[F]) -> f64 {
+    let unit = x.iter().fold(0.0f64, |max, x| max.max(x.f64().abs()));
+    let mean = lanes(x, |x| x.f64() / unit) / x.len() as f64;
+    let rest = lanes(x, |x| x.f64() / unit - mean) / x.len() as f64;
+    length(x, |x| x.f64() / unit - mean - rest) / divisor.sqrt() * unit
+}
+
 /// One number for each row of `n`; of an empty row `empty`.
 #[inline(always)]
 fn each_row<F: Base>(n: usize, x: &[F], out: &mut [F], empty: F, f: impl Fn(&[F]) -> f64) {
@@ -60,7 +69,8 @@ loops! {
     fn deviation<F>(n: usize, divisor: f64, x: &'a [F], out: &'a mut [F]) {
         each_row(n, x, out, F::nan(), |x| {
             let (mean, rest, _) = moments(x);
-            length(x, |x| (x - mean).f64() - rest) / divisor.sqrt()
+            let std = length(x, |x| (x - mean).f64() - rest) / divisor.sqrt();
+            if std.is_finite() { std } else { huge_deviation(divisor, x) }
         });
     }
 

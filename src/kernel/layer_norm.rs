@@ -85,6 +85,10 @@ loops! {
             return;
         }
         for ((x, bar), stats) in x.chunks_exact(n).zip(bar.chunks_exact_mut(n)).zip(stats.chunks_exact(STATS)) {
+            // Nothing flows into a row on which nothing depends, whatever it holds.
+            if bar.iter().all(|bar| *bar == F::zero()) {
+                continue;
+            }
             let (mut sum, mut along) = ([0.0; 16], [0.0; 16]);
             for start in (0..n).step_by(16) {
                 let width = 16.min(n - start);
@@ -113,8 +117,12 @@ loops! {
                 for (row, stats) in stats.chunks_exact(STATS).enumerate() {
                     let at = (block * 64 + row) * n + first + start;
                     let (x, y_bar) = (&x[at..][..width], &y_bar[at..][..width]);
+                    let finite = (stats[0] + stats[2]).is_finite();
                     for l in 0..width {
-                        sums[0][l] += y_bar[l] * normal(x[l], stats);
+                        // Where nothing depends on a row that is not finite, nothing flows.
+                        if finite || y_bar[l] != F::zero() {
+                            sums[0][l] += y_bar[l] * normal(x[l], stats);
+                        }
                         sums[1][l] += y_bar[l];
                     }
                 }

@@ -120,6 +120,18 @@ fn exponentials<F: Base, L: Lane<F>>(x: &[F], out: &mut [F]) -> (F, F) {
     (max, F::of(super::reduce::total(out)))
 }
 
+/// `p = p * c`, but 0 where one of them is exactly 0.
+#[inline(always)]
+fn chain<F: Base>(p: &mut [F], c: F) {
+    if c == F::zero() {
+        p.fill(F::zero());
+    } else if c.is_finite() {
+        p.iter_mut().for_each(|p| *p = *p * c);
+    } else {
+        p.iter_mut().filter(|p| **p != F::zero()).for_each(|p| *p = *p * c);
+    }
+}
+
 loops! {
     fn softmax_rows<F>(n: usize, x: &'a [F], out: &'a mut [F]) {
         for (out, x) in out.chunks_exact_mut(n).zip(x.chunks_exact(n)) {
@@ -152,7 +164,7 @@ loops! {
     fn nll_grad_rows<F>(n: usize, p: &'a mut [F], labels: &'a [u32], c: F) {
         for (p, &label) in p.chunks_exact_mut(n).zip(labels) {
             p[label as usize] = p[label as usize] - F::one();
-            p.iter_mut().for_each(|p| *p = *p * c);
+            chain(p, c);
         }
     }
 
@@ -217,16 +229,15 @@ loops! {
                 p.fill(F::zero());
                 continue;
             }
-            let all = F::of(own + each * weights);
-            p.iter_mut().for_each(|p| *p = *p * all);
+            chain(p, F::of(own + each * weights));
             if each != 0.0 {
                 p.iter_mut().enumerate().for_each(|(c, p)| *p = *p - F::of(t.weighted(c, each)));
             }
             if own != 0.0 {
                 p[label as usize] = p[label as usize] - F::of(own);
             }
-            let c = F::of(y_bar[if y_bar.len() == 1 { 0 } else { row }].f64() * c);
-            p.iter_mut().for_each(|p| *p = *p * c);
+            let y_bar = y_bar[if y_bar.len() == 1 { 0 } else { row }].f64();
+            chain(p, F::of(if y_bar == 0.0 { 0.0 } else { y_bar * c }));
         }
     }
 }

@@ -72,13 +72,13 @@ impl<F: Real> Op<F> for LayerNorm {
         let d = centred(&by_row(x), |x| x.mean_keep(&[1]));
         let over_std = d.square().mean_keep(&[1]).add_scalar(self.eps).sqrt().recip();
         let normal = TensorLike::mul(&d, &over_std);
-        cx.give(1, || TensorLike::mul(&by_row(&y_bar), &normal).sum_axes(&[0]).reshape(w.shape()));
+        cx.give(1, || by_row(&y_bar).chain(&normal).sum_axes(&[0]).reshape(w.shape()));
         cx.give(2, || y_bar.sum_to(b.shape()));
         cx.give(0, || {
-            let g = by_row(&TensorLike::mul(&y_bar, w));
-            let along = TensorLike::mul(&normal, &TensorLike::mul(&g, &normal).mean_keep(&[1]));
+            let g = by_row(&y_bar.chain(w));
+            let along = g.chain(&normal).mean_keep(&[1]).chain(&normal);
             let across = TensorLike::sub(&TensorLike::sub(&g, &g.mean_keep(&[1])), &along);
-            TensorLike::mul(&across, &over_std).reshape(shape)
+            across.chain(&over_std).reshape(shape)
         });
     }
     /// By the saved statistics: two passes over a row, the second in place.

@@ -211,8 +211,8 @@ macro_rules! extremes { ($($(#[$doc:meta])* $op:ident $name:literal $kernel:iden
             cx.give(0, || {
                 let reached = $reaches(x, &self.0.spread(y, x));
                 let ties = reached.sum_to(self.0.kept(x.shape())).reshape(self.0.shape);
-                // Not `chain`: where the outermost is NaN there are no ties, and the gradient is NaN, too.
-                TensorLike::mul(&self.0.spread(&TensorLike::div(&y_bar, &ties), x), &reached)
+                // Not `chain` twice: where the outermost is NaN there are no ties, and the gradient is NaN, too.
+                TensorLike::mul(&self.0.spread(&y_bar.chain(&ties.recip()), x), &reached)
             });
         }
     }

@@ -19,7 +19,7 @@ impl<F: Real> Op<F> for Softmax {
     }
     fn vjp<T: TensorLike<Elem = F>>(&self, cx: &mut Vjp<'_, T>, y_bar: T) {
         let y = cx.output(0);
-        cx.give(0, || TensorLike::mul(y, &TensorLike::sub(&y_bar, &row_sums(&TensorLike::mul(&y_bar, y)))));
+        cx.give(0, || TensorLike::sub(&y_bar, &row_sums(&y_bar.chain(y))).chain(y));
     }
 }
 
@@ -34,7 +34,7 @@ impl<F: Real> Op<F> for LogSoftmax {
     }
     fn vjp<T: TensorLike<Elem = F>>(&self, cx: &mut Vjp<'_, T>, y_bar: T) {
         let y = cx.output(0);
-        cx.give(0, || TensorLike::sub(&y_bar, &TensorLike::mul(&y.exp(), &row_sums(&y_bar))));
+        cx.give(0, || TensorLike::sub(&y_bar, &row_sums(&y_bar).chain(&y.exp())));
     }
 }
 

@@ -39,8 +39,8 @@ impl<F: Real> Op<F> for Variance {
     fn vjp<T: TensorLike<Elem = F>>(&self, cx: &mut Vjp<'_, T>, y_bar: T) {
         let x = cx.input(0);
         cx.give(0, || {
-            let share = self.over.wide(&y_bar, x).scale(2.0 / divisor(self.over, x.shape(), self.ddof));
-            TensorLike::mul(&deviations(self.over, x), &share)
+            let slope = deviations(self.over, x).scale(2.0 / divisor(self.over, x.shape(), self.ddof));
+            TensorLike::chain(&self.over.wide(&y_bar, x), &slope)
         });
     }
 }

@@ -52,13 +52,14 @@ impl LabelTargets {
         Targets { labels, weights, ignore: self.ignore, smoothing: self.smoothing }
     }
 
-    /// By what the sum of the losses is divided.
+    /// By what the sum of the losses is divided; NaN for a mean of rows whose weights sum to 0.
     pub(super) fn divisor(&self) -> f64 {
         match self.reduction {
             Reduction::Mean if self.is_plain() => self.labels.len() as f64,
             Reduction::Mean => {
                 let targets = self.targets();
-                targets.labels.iter().map(|label| targets.weight(*label)).sum()
+                let sum: f64 = targets.labels.iter().map(|label| targets.weight(*label)).sum();
+                if sum == 0.0 { f64::NAN } else { sum }
             }
             Reduction::Sum | Reduction::None => 1.0,
         }
@@ -76,6 +77,12 @@ impl LabelTargets {
                 labels.len(),
                 labels.classes()
             )));
+        }
+        if labels.shape().rank() > 1 && labels.shape()[..] != shape[..shape.rank() - 1] {
+            let (own, rows) = (labels.shape(), split(shape).1);
+            let message =
+                format!("{what} {shape} with labels of shape {own}: they need one for each row, in the shape {rows}");
+            return Err(shape_error(message));
         }
         let strange = |id: &u32| *id as usize >= n && Some(*id) != past;
         if let Some(row) = past.and_then(|_| labels.ids().iter().position(strange)) {
@@ -116,7 +123,7 @@ impl LabelTargets {
     pub(super) fn row_bars<T: TensorLike>(&self, y_bar: &T, x: Shape) -> T {
         match self.reduction {
             Reduction::None => y_bar.reshape(x.with(x.rank() - 1, 1)),
-            _ => y_bar.div_scalar(self.divisor()),
+            _ => y_bar.chain(&y_bar.constant(&Tensor::from_fn([], |_| 1.0 / self.divisor()))),
         }
     }
 }

@@ -193,7 +193,7 @@ impl<F: Real> Tensor<F> {
     pub fn one_hot_of(labels: &Labels, classes: usize) -> Self {
         match Self::try_one_hot_of(labels, classes) {
             Ok(tensor) => tensor,
-            Err(e) => panic!("{e}"),
+            Err(e) => panic!("{e} ({})", std::panic::Location::caller()),
         }
     }
 

@@ -135,7 +135,8 @@ macro_rules! reductions {
         }
 
         /// The standard deviation of all elements: the root of the [variance](TensorLike::var), with the same `ddof`. NaN if
-        /// `n <= ddof`. It neither overflows nor underflows where only the variance would. At 0 the derivative is taken as 0.
+        /// `n <= ddof`. It neither overflows nor underflows where only the variance would; its derivative is NaN where the sum of
+        /// the elements, or a difference from their mean, overflows. At 0 the derivative is taken as 0.
         #[track_caller]
         fn std(&self, ddof: usize) -> Self {
             Self::apply(Deviation { over: Reduction::all(self.shape()), ddof }, &[self])

@@ -39,7 +39,7 @@ impl TruncatedNormal {
 ///
 /// Source: Robert, "Simulation of truncated normal variables", 1995.
 fn standard(a: f64, b: f64, rng: &mut Rng) -> f64 {
-    let rate = (a + (a * a + 4.0).sqrt()) / 2.0;
+    let rate = a / 2.0 + a.hypot(2.0) / 2.0; // a sum or a square could overflow
     loop {
         let (z, accept) = if a <= 0.0 && b - a > 2.5 {
             (rng.normal(), 1.0)

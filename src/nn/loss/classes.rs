@@ -14,9 +14,10 @@ use std::{panic::Location, sync::Arc};
 ///
 /// `(1 - s) w[k] l[k] + s / C sum over c of w[c] l[c]`
 ///
-/// The mean divides the sum by the weights `w[k]` of the rows that count. If no row counts (all labels are ignored, or of
-/// classes with weight 0), it is NaN, with gradient 0, as PyTorch's. A class of weight 0 counts 0 also where its
-/// probability is 0.
+/// The mean divides the sum by the weights `w[k]` of the labels, 0 for those that are ignored; if all are 0, it is NaN. The
+/// gradient of a row that counts nothing is 0 even then: its label is ignored, as in PyTorch, or has weight 0 and `s` is 0
+/// (PyTorch: NaN). With smoothing, a row whose label has weight 0 still counts, and its gradient is NaN then. A class of
+/// weight 0 counts 0 also where its probability is 0.
 ///
 /// ```
 /// use chainrule::{nn::CrossEntropy, prelude::*};
