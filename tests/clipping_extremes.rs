@@ -1,6 +1,6 @@
 //! Clips and checks of a step at the ends of the range of numbers.
 use chainrule::{
-    optim::{Agc, ClipNorm, Link, Plan, Update},
+    optim::{Agc, AutoClip, ClipNorm, Link, NonFinite, Plan, Update, ZClip},
     prelude::*,
 };
 
@@ -110,5 +110,61 @@ fn factors_without_sense_are_refused() {
         let e = (By(by), Sgd::new(1.0)).step(&mut w, &Grads::from_iter([("", Tensor::scalar(3.0))])).unwrap_err();
         assert!(e.kind() == ErrorKind::BadData && e.to_string().contains("which f32 cannot hold"), "{e}");
         assert_eq!(w.value.item(), 1.0);
+    }
+}
+
+struct Running {
+    mean: Param,
+    w: Param,
+    count: Param,
+}
+module!(Running { mean, w, count });
+
+/// A running statistic that is not finite was committed, though every gradient was finite.
+#[test]
+fn running_statistics_that_are_not_finite() {
+    type Clip = fn(NonFinite) -> Box<dyn Link<f32>>;
+    let clips: [Clip; 6] = [
+        |p| Box::new(ClipGlobalNorm::new(1e3).non_finite(p)),
+        |p| Box::new(ClipValue::new(1e3).non_finite(p)),
+        |p| Box::new(ClipNorm::new(1e3).non_finite(p)),
+        |p| Box::new(Agc::new(1e3).non_finite(p)),
+        |p| Box::new(AutoClip::new(90.0).non_finite(p)),
+        |p| Box::new(ZClip::new(2.0).non_finite(p)),
+    ];
+    let new = || Running {
+        mean: Param::buffer(Tensor::new([2], vec![1.0, 2.0])),
+        w: Param::new(Tensor::scalar(1.0)),
+        count: Param::buffer(Tensor::scalar(0.0)),
+    };
+    let mut tape = Tape::new();
+    let mut step = |opt: &mut dyn Optimizer, bad: f32, net: &mut Running| {
+        let r = tape.begin();
+        let w = r.param(&net.w);
+        w.update(&net.mean, &r.constant(&Tensor::new([2], vec![3.0, bad])));
+        w.update(&net.count, &r.constant(&Tensor::scalar(7.0)));
+        let g = w.square().backward(net)?;
+        Optimizer::step(&mut &mut *opt, net, &g)
+    };
+    let values = |net: &Running| [net.mean.value.data(), net.w.value.data(), net.count.value.data()].concat();
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut net = new();
+        let e = step(&mut Sgd::new(0.25), bad, &mut net).unwrap_err();
+        let text = format!("step: the running statistic \"mean\" is not finite: entry 1 of 2 is {bad}");
+        assert_eq!((e.kind(), e.to_string()), (ErrorKind::NonFinite, text));
+        assert_eq!(values(&net), [1.0, 2.0, 1.0, 0.0]);
+        for clip in clips {
+            let e = step(&mut (clip(NonFinite::Error), Sgd::new(0.25)), bad, &mut net).unwrap_err();
+            assert!(e.to_string().contains("the running statistic \"mean\" is not finite"), "{e}");
+            assert_eq!(values(&net), [1.0, 2.0, 1.0, 0.0]);
+            assert!(step(&mut (clip(NonFinite::Skip), Sgd::new(0.25)), bad, &mut net).unwrap().skipped);
+            assert_eq!(values(&net), [1.0, 2.0, 1.0, 0.0]);
+            let mut other = new();
+            let report = step(&mut (clip(NonFinite::Zero), Sgd::new(0.25)), bad, &mut other).unwrap();
+            assert_eq!((report.skipped, report.zeroed), (false, 0));
+            assert_eq!(values(&other), [1.0, 2.0, 0.5, 7.0]);
+        }
+        step(&mut Sgd::new(0.25), 4.0, &mut net).unwrap();
+        assert_eq!(values(&net), [3.0, 4.0, 0.5, 7.0]);
     }
 }

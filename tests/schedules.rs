@@ -4,7 +4,7 @@ mod numbers;
 
 use chainrule::{
     optim::{
-        Groups,
+        Groups, NonFinite,
         schedule::{
             Constant, Cosine, Exponential, InverseSqrt, Linear, Mode, MultiStep, OneCycle, Plateau, Schedule,
             Scheduled, Step, Threshold,
@@ -111,6 +111,48 @@ fn a_scheduled_optimizer_counts_the_steps_it_makes() {
     let mut resumed = Scheduled::new(Sgd::new(1.0), Linear::new(1.0, 0.5, 2)).at(1);
     resumed.step(&mut w, &grads(1.0)).unwrap();
     assert_eq!(w.value.item(), 7.0);
+}
+
+#[test]
+fn the_rate_is_that_of_the_step_made_last() {
+    let mut w = Param::new(Tensor::filled([], 10.0));
+    let halves = |s: u64| 1.0 / (s + 1) as f64;
+    fn seen<S: Schedule>(opt: &Scheduled<impl Optimizer<f64>, S>) -> (f64, u64) {
+        (opt.rate(), opt.steps())
+    }
+    // The step fails in its last check, behind the plan of the optimizer.
+    let mut opt = Scheduled::new(Sgd::new(0.1), halves);
+    assert!(opt.step(&mut w, &grads(f64::NAN)).is_err());
+    assert_eq!(seen(&opt), (0.1, 0));
+    opt.step(&mut w, &grads(1.0)).unwrap();
+    assert!(opt.step(&mut w, &grads(f64::NAN)).is_err());
+    assert_eq!(seen(&opt), (1.0, 1));
+    opt.step(&mut w, &grads(1.0)).unwrap();
+    assert_eq!((seen(&opt), w.value.item()), ((0.5, 2), 8.5));
+    opt.set_rate(3.0);
+    assert!(opt.step(&mut w, &grads(f64::NAN)).is_err());
+    assert_eq!(seen(&opt), (3.0, 2));
+    // A link within skips it.
+    let inner = (ClipValue::new(5.0).non_finite(NonFinite::Skip), Sgd::new(0.1));
+    let mut opt = Scheduled::new(inner, halves);
+    opt.step(&mut w, &grads(1.0)).unwrap();
+    assert!(opt.step(&mut w, &grads(f64::NAN)).unwrap().skipped);
+    assert_eq!(seen(&opt), (1.0, 1));
+    // A schedule of a schedule: the outer one decides.
+    let mut opt = Scheduled::new(Scheduled::new(Sgd::new(0.1), Constant::new(4.0)), halves);
+    for expect in [1.0, 0.5] {
+        opt.step(&mut w, &grads(1.0)).unwrap();
+        assert!(opt.step(&mut w, &grads(f64::NAN)).is_err());
+        assert_eq!(opt.rate(), expect);
+    }
+    assert_eq!(seen(&opt.into_inner()), (0.5, 2));
+    // At 0 there is nothing to set.
+    let mut opt = Scheduled::new(Sgd::new(0.1), |s: u64| if s == 0 { 0.0 } else { 2.0 });
+    opt.set_rate(5.0);
+    assert_eq!(seen(&opt), (0.1, 0));
+    opt.step(&mut w, &grads(1.0)).unwrap();
+    opt.set_rate(5.0);
+    assert_eq!(seen(&opt), (5.0, 1));
 }
 
 struct Two {

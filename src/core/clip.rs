@@ -130,7 +130,7 @@ impl<F: Real> Grads<F> {
     #[cold]
     fn non_finite(&self, who: &str, i: usize) -> Error {
         let (path, g) = self.trained().nth(i).expect("an index of the same walk");
-        non_finite(who, path, g)
+        non_finite(who, "the gradient of", path, g)
     }
 }
 
@@ -143,11 +143,11 @@ pub(crate) fn scale<F: Real>(g: &mut [F], c: f64) {
     }
 }
 
-/// An error that names the path of a gradient and its first entry that is NaN or infinite.
+/// An error that names the path of a gradient, or of what else there is of it, and the first entry that is NaN or infinite.
 #[cold]
-pub(crate) fn non_finite<F: Real>(who: &str, path: &str, g: &Tensor<F>) -> Error {
+pub(crate) fn non_finite<F: Real>(who: &str, what: &str, path: &str, g: &Tensor<F>) -> Error {
     let bad = g.data().iter().position(|x| !x.is_finite()).unwrap_or(0);
     let (size, x) = (g.shape().size(), g.data()[bad]);
-    let message = format!("{who}: the gradient of \"{path}\" is not finite: entry {bad} of {size} is {x}");
+    let message = format!("{who}: {what} \"{path}\" is not finite: entry {bad} of {size} is {x}");
     Error::new(ErrorKind::NonFinite, message)
 }

@@ -25,15 +25,25 @@ impl<F: Real> Grads<F> {
         &self.table
     }
 
-    /// Whether every entry was found to be finite before.
+    /// Path and next value of every running statistic.
+    pub(crate) fn statistics(&self) -> impl Iterator<Item = (&str, &Tensor<F>)> {
+        let all = self.table.entries().iter().zip(&self.slots).filter(|(e, _)| e.role == Role::Buffer);
+        all.filter_map(|(e, v)| Some((&*e.path, v.as_ref()?)))
+    }
+
+    /// Whether every entry of a gradient was found to be finite before.
     pub(crate) fn known_finite(&self) -> bool {
         self.finite
     }
 
-    /// Makes every entry that is NaN or infinite 0, except in the slots that `skip` names; how many there were.
+    /// Makes every gradient entry that is NaN or infinite 0, except in the slots that `skip` names; how many there were.
+    /// Running statistics with such an entry get no next value.
     pub(crate) fn zero_non_finite(&mut self, skip: impl Fn(usize) -> bool) -> usize {
         let (mut count, table) = (0, self.table.clone());
         for (slot, g) in self.slots.iter_mut().enumerate() {
+            if table.entries()[slot].role == Role::Buffer {
+                g.take_if(|v| !F::all_finite(v.data()));
+            }
             let Some(g) = g.as_mut().filter(|_| table.entries()[slot].role == Role::Trained && !skip(slot)) else {
                 continue;
             };

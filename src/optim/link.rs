@@ -49,8 +49,8 @@ pub trait Optimizer<F: Real = f32> {
     /// # Errors
     /// [`ErrorKind::NoGradient`](crate::ErrorKind::NoGradient) names every trained parameter without a gradient,
     /// [`ErrorKind::Mismatch`](crate::ErrorKind::Mismatch) gradients of another module,
-    /// [`ErrorKind::NonFinite`](crate::ErrorKind::NonFinite) the first path whose gradient is NaN or infinite. Then
-    /// nothing has changed.
+    /// [`ErrorKind::NonFinite`](crate::ErrorKind::NonFinite) the first path whose gradient, or whose next value as a
+    /// running statistic, is NaN or infinite. Then nothing has changed.
     fn step(&mut self, net: &mut impl Module<F>, grads: &Grads<F>) -> Result<StepReport, Error>
     where
         Self: Sized,

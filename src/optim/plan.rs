@@ -31,6 +31,8 @@ pub(super) struct Planned<F: Real> {
     pub(super) all: GradientMap,
     pub(super) lists: Lists,
     finite: bool,
+    /// Whether the next values of running statistics are known to be finite.
+    sound: bool,
     /// Whether a link has read all gradients.
     measured: bool,
     pub(super) report: StepReport,
@@ -93,6 +95,7 @@ impl<'a, F: Real> Plan<'a, F> {
             all: GradientMap::IDENTITY,
             lists: Lists::take(),
             finite: grads.known_finite(),
+            sound: false,
             measured: false,
             report: StepReport::default(),
             updates: None,
@@ -125,14 +128,26 @@ impl<'a, F: Real> Plan<'a, F> {
 
     fn non_finite(&self, who: &str, i: usize) -> Error {
         let (_, path, g) = self.written().nth(i).expect("an index of the same walk");
-        non_finite(who, path, g)
+        non_finite(who, "the gradient of", path, g)
+    }
+
+    /// All gradients were found to be finite; the next values of running statistics must be too.
+    fn found_finite(&mut self, who: &str) -> Result<(), Error> {
+        (self.planned.finite, self.planned.measured) = (true, true);
+        if !self.planned.sound {
+            if let Some((path, v)) = self.grads().statistics().find(|(_, v)| !F::all_finite(v.data())) {
+                return Err(non_finite(who, "the running statistic", path, v));
+            }
+            self.planned.sound = true;
+        }
+        Ok(())
     }
 
     /// The joint norm of the gradients as the links so far leave them, without those of frozen groups.
     ///
     /// # Errors
     /// [`ErrorKind::NonFinite`](crate::ErrorKind::NonFinite) names `who` and the first path with an entry that is NaN or
-    /// infinite.
+    /// infinite, of a gradient or of the next value of a running statistic.
     pub fn norm(&mut self, who: &str) -> Result<f64, Error> {
         let all = self.planned.all;
         let norm = if self.planned.lists.units.is_empty() {
@@ -146,8 +161,7 @@ impl<'a, F: Real> Plan<'a, F> {
             });
             joint.norm()
         };
-        self.planned.finite = true;
-        self.planned.measured = true;
+        self.found_finite(who)?;
         Ok(norm)
     }
 
@@ -204,21 +218,19 @@ impl<'a, F: Real> Plan<'a, F> {
             self.each_unit(|x, map| max = f64::max(max, mapped(F::max_abs(x), map)));
             max
         };
-        self.planned.finite = true;
-        self.planned.measured = true;
+        self.found_finite(who)?;
         Ok(max)
     }
 
-    /// Refuses gradients that are not finite.
+    /// Refuses gradients and running statistics that are not finite.
     pub(super) fn check_finite(&mut self, who: &str) -> Result<(), Error> {
         self.planned.measured = true;
-        if !self.planned.finite {
-            if let Some(i) = self.written().position(|(.., g)| !F::all_finite(g.data())) {
-                return Err(self.non_finite(who, i));
-            }
-            self.planned.finite = true;
+        if !self.planned.finite
+            && let Some(i) = self.written().position(|(.., g)| !F::all_finite(g.data()))
+        {
+            return Err(self.non_finite(who, i));
         }
-        Ok(())
+        self.found_finite(who)
     }
 
     /// Whether a link has read all gradients.
@@ -287,7 +299,7 @@ impl<'a, F: Real> Plan<'a, F> {
         self.planned.report.skipped
     }
 
-    /// Takes every gradient entry that is NaN or infinite for 0.
+    /// Takes every gradient entry that is NaN or infinite for 0; running statistics with such an entry stay as they are.
     pub fn zero_non_finite(&mut self) {
         let mut cleaned = self.grads().clone();
         let count = cleaned.zero_non_finite(|slot| self.group(slot).frozen);

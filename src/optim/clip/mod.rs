@@ -13,7 +13,7 @@ use crate::{
     tensor::Real,
 };
 
-/// What a link does with gradients that have an entry that is NaN or infinite.
+/// What a link does with gradients, or next values of running statistics, that have an entry that is NaN or infinite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NonFinite {
@@ -22,8 +22,8 @@ pub enum NonFinite {
     Error,
     /// The step is skipped, and its report says so; nothing changes, no state advances.
     Skip,
-    /// Those entries count as 0 in this step, and the report counts them. Running statistics that the forward pass
-    /// computed are committed as they are.
+    /// Those entries of gradients count as 0 in this step, and the report counts them. Running statistics with such an
+    /// entry stay as they are; the others are committed.
     Zero,
 }
 

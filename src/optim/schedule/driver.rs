@@ -9,9 +9,10 @@ use crate::{
 /// An optimizer whose learning rate follows a schedule, by the number of steps that were made. A step that fails or is
 /// skipped does not count.
 ///
-/// Its `rate` is that of the step made last. `set_rate` keeps the shape of the schedule and changes its height: the next
-/// step has this rate, and all later ones change in proportion (where the schedule is at 0, it has no effect). Rates of
-/// [`Groups`](crate::optim::Groups) are factors, so they follow too.
+/// Its `rate` is that of the step made last, before the first one the optimizer's own, and after `set_rate` the one that was
+/// set. `set_rate` keeps the shape of the schedule and changes its height: the next step has this rate, and all later ones
+/// change in proportion (where the schedule is at 0, it has no effect). Rates of [`Groups`](crate::optim::Groups) are
+/// factors, so they follow too.
 #[derive(Clone, Debug)]
 pub struct Scheduled<O, S> {
     opt: O,
@@ -37,6 +38,11 @@ impl<O, S: Schedule> Scheduled<O, S> {
         self
     }
 
+    /// The rate of the next step.
+    fn next(&self) -> f64 {
+        self.schedule.rate(self.step) * self.factor
+    }
+
     /// The optimizer.
     pub fn into_inner(self) -> O {
         self.opt
@@ -46,16 +52,16 @@ impl<O, S: Schedule> Scheduled<O, S> {
 impl<F: Real, O: Optimizer<F>, S: Schedule> Optimizer<F> for Scheduled<O, S> {
     fn plan(&mut self, plan: &mut Plan<'_, F>) -> Result<(), Error> {
         self.schedule.check()?;
+        // A step that is planned may still fail or be skipped.
         let before = self.opt.rate();
-        self.opt.set_rate(self.schedule.rate(self.step) * self.factor);
+        self.opt.set_rate(self.next());
         let planned = self.opt.plan(plan);
-        if planned.is_err() {
-            self.opt.set_rate(before);
-        }
+        self.opt.set_rate(before);
         planned
     }
 
     fn apply(&mut self, plan: &Plan<'_, F>, net: &mut dyn Module<F>) {
+        self.opt.set_rate(self.next());
         self.opt.apply(plan, net);
         self.step += 1;
     }
@@ -68,7 +74,7 @@ impl<F: Real, O: Optimizer<F>, S: Schedule> Optimizer<F> for Scheduled<O, S> {
         let here = self.schedule.rate(self.step);
         if here != 0.0 {
             self.factor = rate / here;
+            self.opt.set_rate(rate);
         }
-        self.opt.set_rate(rate);
     }
 }
