@@ -258,7 +258,7 @@ fn inner_values_cannot_be_used_outside() {
     }
     let used = caught(|| _ = inner.square());
     assert!(used.text.starts_with("square: ") && used.text.contains("tests/checkpoint.rs"), "{}", used.text);
-    for read in [caught(|| _ = inner.value()), caught(|| _ = inner.detach())] {
+    for read in [caught(|| _ = inner.value()), caught(|| _ = inner.detach()), caught(|| _ = inner.item())] {
         assert!(read.text.starts_with("exp, recorded at tests/checkpoint.rs:"), "{}", read.text);
         assert!(read.text.contains(text) && read.file.ends_with("checkpoint.rs"), "{read:?}");
     }

@@ -150,7 +150,7 @@ fn losses_and_dropout() {
         [[2, 3, 3]],
         |x| x[0].softmax_cross_entropy(&square)
     );
-    blames("one_hot: labels below 3 into 2 classes (tests/errors.rs:", || _ = Tensor::one_hot(&y, 2));
+    refused("one_hot: labels below 3 into 2 classes", || _ = Tensor::one_hot(&y, 2));
     both!("dropout: the probability must be in 0..1, got 1", [[3, 4]], |x| x[0].dropout(1.0));
     both!("dropout: the probability must be in 0..1, got NaN", [[3, 4]], |x| x[0].dropout(f64::NAN));
     let mut tape = Tape::new();
@@ -226,9 +226,9 @@ fn recordings() {
     refused("replay: backward() ended this recording; use backward_retained()", || r.replay());
     let given_up = "this value is gone: a parameter's is given up by backward() (backward_retained() keeps it), one inside a \
                     checkpoint when the block ends (its result stays)";
-    blames(given_up, || _ = w.value().data());
-    blames(given_up, || _ = w.value().into_vec());
-    blames(given_up, || _ = w.value().data_mut());
+    let given_up = format!("param, recorded at {}: {given_up}", w.origin().1);
+    refused(&given_up, || _ = w.value());
+    refused(&given_up, || _ = w.detach());
     assert!(format!("{w:?}").ends_with("leaf Tensor<f32> [5, 6] (released)"));
 }
 

@@ -261,7 +261,8 @@ pub trait TensorLike:
     /// The mean over rows of `-ln softmax(x)[label]`: `x` holds logits `[.., classes]`, one row for each label.
     ///
     /// # Panics
-    /// If the number of rows or classes differs from the labels'.
+    /// If the number of rows or classes differs from the labels', or the shape of the rows from that of labels of more than
+    /// one axis.
     #[track_caller]
     fn softmax_cross_entropy(&self, labels: &Labels) -> Self {
         Self::apply(SoftmaxCrossEntropy(LabelTargets::new(labels.clone())), &[self])

@@ -21,6 +21,14 @@ impl<F: Real> Clone for Var<'_, F> {
 impl<F: Real> Copy for Var<'_, F> {}
 
 impl<'t, F: Real> Var<'t, F> {
+    #[cold]
+    #[track_caller]
+    fn lost(self) -> ! {
+        let (r, mut op) = (self.rec.record.borrow(), String::new());
+        let _ = r.what(self.id as usize, &mut op); // a string takes it all
+        panic!("{op}, recorded at {}: {RELEASED} ({})", r.nodes[self.id as usize].at, Location::caller());
+    }
+
     /// Where it lives.
     pub fn recording(self) -> &'t Recording<F> {
         self.rec
@@ -29,11 +37,15 @@ impl<'t, F: Real> Var<'t, F> {
     /// The only number of a value of one element, as f64; good after `backward`, too.
     ///
     /// # Panics
-    /// If there is not exactly one.
+    /// If there is not exactly one, or it was given up (see [`value`](TensorLike::value)).
     #[track_caller]
     pub fn item(self) -> f64 {
         let r = self.rec.record.borrow();
-        r.values[self.id as usize].item()
+        let value = &r.values[self.id as usize];
+        if value.is_released() {
+            self.lost();
+        }
+        value.item()
     }
 
     /// The op that made it, and the line that recorded it.
@@ -78,8 +90,7 @@ impl<'t, F: Real> TensorLike for Var<'t, F> {
     fn value(&self) -> Tensor<F> {
         let value = self.rec.with_value(*self, Tensor::clone);
         if value.is_released() {
-            let (op, at) = self.origin();
-            panic!("{op}, recorded at {at}: {RELEASED} ({})", Location::caller());
+            self.lost();
         }
         value
     }

@@ -117,12 +117,16 @@ loops! {
                 for (row, stats) in stats.chunks_exact(STATS).enumerate() {
                     let at = (block * 64 + row) * n + first + start;
                     let (x, y_bar) = (&x[at..][..width], &y_bar[at..][..width]);
-                    let finite = (stats[0] + stats[2]).is_finite();
-                    for l in 0..width {
-                        // Where nothing depends on a row that is not finite, nothing flows.
-                        if finite || y_bar[l] != F::zero() {
+                    if (stats[0] + stats[2]).is_finite() {
+                        for l in 0..width {
                             sums[0][l] += y_bar[l] * normal(x[l], stats);
+                            sums[1][l] += y_bar[l];
                         }
+                        continue;
+                    }
+                    // Where nothing depends on a row that is not finite, nothing flows.
+                    for l in (0..width).filter(|l| y_bar[*l] != F::zero()) {
+                        sums[0][l] += y_bar[l] * normal(x[l], stats);
                         sums[1][l] += y_bar[l];
                     }
                 }

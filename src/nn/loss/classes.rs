@@ -104,7 +104,8 @@ impl CrossEntropy {
     /// The loss of logits `[.., classes]`: one number, or `[..]` for [`Reduction::None`].
     ///
     /// # Panics
-    /// If the number of rows differs from that of the labels, the number of classes from the labels' or the weights'.
+    /// If the number of rows differs from that of the labels, or their shape from that of labels of more than one axis; if
+    /// the number of classes differs from the labels' or the weights'.
     #[track_caller]
     pub fn forward<T: TensorLike>(&self, logits: &T, labels: &Labels) -> T {
         T::apply(SoftmaxCrossEntropy(self.settings.targets(labels, self.smoothing)), &[logits])
@@ -187,7 +188,8 @@ impl Nll {
     /// The loss of log-probabilities `[.., classes]`: one number, or `[..]` for [`Reduction::None`].
     ///
     /// # Panics
-    /// If the number of rows differs from that of the labels, the number of classes from the labels' or the weights'.
+    /// If the number of rows differs from that of the labels, or their shape from that of labels of more than one axis; if
+    /// the number of classes differs from the labels' or the weights'.
     #[track_caller]
     pub fn forward<T: TensorLike>(&self, log_probabilities: &T, labels: &Labels) -> T {
         T::apply(op::Nll(self.settings.targets(labels, 0.0)), &[log_probabilities])
