@@ -114,15 +114,20 @@ impl<F: Real> Op<F> for MatMul {
     }
 }
 
-/// The product, from a transposed copy of `b` where it would be packed transposed anyway: our copy is faster, and an
-/// untransposed product is faster on several threads.
+/// The product, from transposed copies of what would be packed transposed anyway: our copies are faster, they recycle their
+/// memory, and untransposed products are faster on several threads.
 fn product<F: Real>(g: Gemm, a: &[F], b: &[F], out: &mut [F]) {
-    // One row, or few results, are dot products along `b` as it lies.
-    if !g.tb || g.m == 1 || g.n < 16 || g.m * g.n <= 256 {
-        return F::gemm(g, a, b, out);
+    // Up to 128 columns the crate does not pack `a`.
+    if g.ta && g.m >= 16 && g.n > 128 {
+        let a = Tensor::build([g.m, g.k], |copy| F::transpose(g.k, g.m, a, copy));
+        return product(Gemm { ta: false, ..g }, a.data(), b, out);
     }
-    let b = Tensor::build([g.k, g.n], |copy| F::transpose(g.n, g.k, b, copy));
-    F::gemm(Gemm { tb: false, ..g }, a, b.data(), out);
+    // One row, or few results, are dot products along `b` as it lies.
+    if g.tb && g.m > 1 && g.n >= 16 && g.m * g.n > 256 {
+        let b = Tensor::build([g.k, g.n], |copy| F::transpose(g.n, g.k, b, copy));
+        return F::gemm(Gemm { tb: false, ..g }, a, b.data(), out);
+    }
+    F::gemm(g, a, b, out);
 }
 
 /// Which matrix of an operand belongs to each place of the broadcast batch.
