@@ -1,4 +1,5 @@
 //! For tests of refusals: a panic with an exact text that blames the line of the call.
+#![allow(dead_code, reason = "each test binary uses a part")]
 use crate::engine::{Caught, caught};
 use std::panic::Location;
 
