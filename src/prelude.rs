@@ -5,9 +5,9 @@ pub use crate::core::{
 pub use crate::error::{Error, ErrorKind};
 pub use crate::module;
 pub use crate::nn::{
-    BceWithLogits, CrossEntropy, Dense, Dropout, Elu, Ema, Embedding, Gelu, GeluTanh, Hardtanh, Huber, Init, KlDiv, L1,
-    LayerNorm, LeakyRelu, LogSigmoid, LogSoftmax, Mse, Nll, Reduction, Relu, Residual, Selu, Sigmoid, Silu, SmoothL1,
-    Softmax, Softplus, Tanh,
+    BceWithLogits, CrossEntropy, Dense, Dropout, Elu, Ema, Embedding, Gelu, GeluTanh, Gru, GruCell, Hardtanh, Huber,
+    Init, KlDiv, L1, LayerNorm, LeakyRelu, LogSigmoid, LogSoftmax, Lstm, LstmCell, Mse, Nll, Reduction, Relu, Residual,
+    Rnn, RnnCell, Selu, Sigmoid, Silu, SmoothL1, Softmax, Softplus, Tanh,
 };
 pub use crate::optim::{Adam, AdamW, ClipGlobalNorm, ClipNorm, ClipValue, Groups, Optimizer, RmsProp, Sgd};
 pub use crate::rng::Rng;

@@ -1,6 +1,6 @@
 //! The vocabulary on plain tensors: computes, records nothing.
 use crate::{
-    core::{DynLayer, Eager, Op, OpMany, Outputs, Param, Saved, TensorLike, Vjp},
+    core::{Composed, DynLayer, Eager, Op, OpMany, Outputs, Param, Saved, Tape, TensorLike, Vjp},
     kernel::MapOp,
     op::{PadAxis, fused_vjp},
     tensor::{Real, Shape, Tensor},
@@ -50,6 +50,19 @@ impl<F: Real> TensorLike for Tensor<F> {
     fn accumulate_at(slot: &mut Option<Self>, shape: Shape, axis: usize, start: usize, g: Self) {
         let sum = slot.get_or_insert_with(|| Tensor::filled(shape, F::zero()));
         F::add_blocks(PadAxis::blocks(shape, axis, start, g.shape()[axis]), g.data(), sum.data_mut());
+    }
+    #[track_caller]
+    fn composed_vjp<C: Composed<F>>(op: &C, cx: &mut Vjp<'_, Self>) {
+        let mut tape = Tape::new();
+        let r = tape.begin();
+        let x: Vec<_> = (0..cx.inputs()).map(|i| r.variable(cx.input(i))).collect();
+        let y = op.compose(&x.iter().collect::<Vec<_>>());
+        let total = y.iter().enumerate().filter_map(|(k, y)| cx.y_bar(k).map(|y_bar| y.dot(&r.constant(&y_bar))));
+        let total = total.reduce(|a, b| a + b).expect("a rule runs if an output has a cotangent");
+        let bars = total.grads_of(&x).unwrap_or_else(|e| panic!("{e}"));
+        for (i, x_bar) in bars.into_iter().enumerate() {
+            cx.give(i, || x_bar);
+        }
     }
     #[inline]
     fn map_vjp<O: MapOp<N>, const N: usize>(op: O, cx: &mut Vjp<'_, Self>, y_bar: Self) {

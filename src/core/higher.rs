@@ -1,7 +1,7 @@
 //! Gradients as recorded values, which can be differentiated again.
 use crate::{
     core::{
-        TensorLike, Var, Vjp,
+        Composed, Recording, TensorLike, Var, Vjp,
         op::{Leaf, One},
     },
     tensor::{Real, Tensor},
@@ -40,26 +40,61 @@ impl<'t, F: Real> Var<'t, F> {
     /// `y_bar^T J` for each of `wrt`, recorded, for a value and a cotangent of any shape.
     #[track_caller]
     pub(crate) fn vjp_recorded(self, y_bar: Self, wrt: &[Self]) -> Vec<Self> {
-        let rec = self.rec;
-        rec.record.borrow_mut().keep_checkpoints();
-        let n = rec.len() as u32;
-        let mut cotangents: Vec<Option<Self>> = vec![None; n as usize];
-        cotangents[self.id as usize] = Some(y_bar);
-        let values: Vec<Self> = (0..n).map(|id| Var { rec, id }).collect();
-        let mut found: Vec<Option<Self>> = vec![None; wrt.len()];
-        for i in (0..=self.id).rev() {
-            for (found, _) in found.iter_mut().zip(wrt).filter(|(_, x)| x.id == i) {
-                *found = cotangents[i as usize];
-            }
-            self.record_rule(i as usize, &values, &mut cotangents);
+        self.rec.record.borrow_mut().keep_checkpoints();
+        self.rec.sweep_recorded(0, &[(self, y_bar)], wrt)
+    }
+
+    /// The rule of an op that is a composition of others: its forward is recorded here and swept back to the inputs.
+    #[track_caller]
+    pub(super) fn composed_vjp(op: &impl Composed<F>, cx: &mut Vjp<'_, Self>) {
+        let rec = cx.output(0).rec;
+        // Inputs of their own, so that a value used twice receives two cotangents.
+        let x: Vec<Self> = (0..cx.inputs()).map(|i| cx.input(i).reshape(cx.input(i).shape())).collect();
+        let first = rec.len();
+        let y = op.compose(&x.iter().collect::<Vec<_>>());
+        let seeds: Vec<(Self, Self)> =
+            y.into_iter().enumerate().filter_map(|(k, y)| cx.y_bar(k).map(|y_bar| (y, y_bar))).collect();
+        for (i, x_bar) in rec.sweep_recorded(first, &seeds, &x).into_iter().enumerate() {
+            cx.give(i, || x_bar);
         }
-        let zero = |x: &Self| rec.constant(&Tensor::filled(x.shape(), F::zero()));
-        found.into_iter().zip(wrt).map(|(g, x)| g.unwrap_or_else(|| zero(x))).collect()
+    }
+}
+
+impl<F: Real> Recording<F> {
+    /// The cotangents of `wrt`, recorded, from those of some values, by the nodes from `first` on.
+    #[track_caller]
+    fn sweep_recorded<'t>(
+        &'t self,
+        first: usize,
+        seeds: &[(Var<'t, F>, Var<'t, F>)],
+        wrt: &[Var<'t, F>],
+    ) -> Vec<Var<'t, F>> {
+        let n = self.len();
+        let mut cotangents: Vec<Option<Var<'t, F>>> = vec![None; n];
+        let mut last = first;
+        for (y, y_bar) in seeds {
+            match &mut cotangents[y.id as usize] {
+                Some(sum) => sum.accumulate(*y_bar),
+                empty => *empty = Some(*y_bar),
+            }
+            last = last.max(y.id as usize + 1);
+        }
+        let values: Vec<Var<'t, F>> = (0..n as u32).map(|id| Var { rec: self, id }).collect();
+        let mut found: Vec<Option<Var<'t, F>>> = vec![None; wrt.len()];
+        for i in (first..last).rev() {
+            for (found, _) in found.iter_mut().zip(wrt).filter(|(_, x)| x.id as usize == i) {
+                *found = cotangents[i];
+            }
+            self.record_rule(i, &values, &mut cotangents);
+        }
+        let zero = |x: &Var<'t, F>| self.constant(&Tensor::filled(x.shape(), F::zero()));
+        let before = |x: &Var<'t, F>| if (x.id as usize) < first { cotangents[x.id as usize] } else { None };
+        found.into_iter().zip(wrt).map(|(g, x)| g.or_else(|| before(x)).unwrap_or_else(|| zero(x))).collect()
     }
 
     #[track_caller]
-    fn record_rule(self, i: usize, values: &[Self], cotangents: &mut [Option<Self>]) {
-        let rec = self.rec;
+    fn record_rule<'t>(&'t self, i: usize, values: &[Var<'t, F>], cotangents: &mut [Option<Var<'t, F>>]) {
+        let rec = self;
         // The rule records new nodes, so nothing of the record may be borrowed while it runs: its op is taken out.
         let (op, wants, ids, at, outputs) = {
             let r = &mut *rec.record.borrow_mut();

@@ -1,6 +1,6 @@
 //! The vocabulary shared by plain tensors and recorded variables.
 use crate::{
-    core::{DynLayer, Op, OpMany, Outputs, Param, Place, Var, Vjp},
+    core::{Composed, DynLayer, Op, OpMany, Outputs, Param, Place, Var, Vjp},
     error::Error,
     formula::*,
     kernel::MapOp,
@@ -115,6 +115,9 @@ pub trait TensorLike:
     #[doc(hidden)]
     fn accumulate_at(slot: &mut Option<Self>, shape: Shape, axis: usize, start: usize, g: Self);
     /// The reverse rule of every elementwise op: fused on tensors, recorded on variables.
+    #[doc(hidden)]
+    #[track_caller]
+    fn composed_vjp<C: Composed<Self::Elem>>(op: &C, cx: &mut Vjp<'_, Self>);
     #[doc(hidden)]
     fn map_vjp<O: MapOp<N>, const N: usize>(op: O, cx: &mut Vjp<'_, Self>, y_bar: Self);
 

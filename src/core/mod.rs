@@ -39,7 +39,7 @@ pub use layer::{AnyLayer, DynLayer, Layer};
 pub use like::TensorLike;
 pub use module::{ByPath, Module};
 pub use observer::{Gradient, Observer, Phase, Recorded, RecordedNode, Signal, TimeStep};
-pub use op::{Op, OpMany, Outputs, Saved};
+pub use op::{Composed, Op, OpMany, Outputs, Saved};
 pub use parallel::data_parallel;
 pub use param::{Param, ParamId, Role};
 pub use path::Path;

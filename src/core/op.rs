@@ -82,6 +82,13 @@ pub trait OpMany<F: Real = f32>: Send + 'static {
     }
 }
 
+/// An op that is a composition of others, with a faster kernel of its own. Its rule is theirs: [`TensorLike::composed_vjp`].
+pub trait Composed<F: Real> {
+    /// The outputs, by ordinary ops.
+    #[track_caller]
+    fn compose<T: TensorLike<Elem = F>>(&self, x: &[&T]) -> Outputs<T>;
+}
+
 /// Where `forward` leaves results that its rule would otherwise compute again; nowhere if nothing is recorded.
 pub struct Saved<'a, F: Real>(pub(crate) Option<&'a mut Vec<Tensor<F>>>);
 

@@ -1,5 +1,5 @@
 use crate::{
-    core::{DynLayer, Op, OpMany, Outputs, Param, Recording, TensorLike, Vjp},
+    core::{Composed, DynLayer, Op, OpMany, Outputs, Param, Recording, TensorLike, Vjp},
     formula::Number,
     kernel::MapOp,
     tensor::{RELEASED, Real, Shape, Tensor},
@@ -119,6 +119,10 @@ impl<'t, F: Real> TensorLike for Var<'t, F> {
             Some(sum) => sum.accumulate(g),
             empty => *empty = Some(g),
         }
+    }
+    #[track_caller]
+    fn composed_vjp<C: Composed<F>>(op: &C, cx: &mut Vjp<'_, Self>) {
+        Self::composed_vjp(op, cx);
     }
     fn map_vjp<O: MapOp<N>, const N: usize>(op: O, cx: &mut Vjp<'_, Self>, y_bar: Self) {
         let x: [Self; N] = std::array::from_fn(|k| *cx.input(k));

@@ -8,6 +8,7 @@ mod embedding;
 mod init;
 mod layer_norm;
 mod loss;
+mod recurrent;
 mod residual;
 
 pub use activation::{
@@ -22,4 +23,7 @@ pub use embedding::Embedding;
 pub use init::{Draw, Fan, Init, TruncatedNormal};
 pub use layer_norm::LayerNorm;
 pub use loss::{BceWithLogits, CrossEntropy, Huber, KlDiv, L1, Mse, Nll, Reduction, SmoothL1};
+pub use recurrent::{BatchFirst, Cell, Gru, GruCell, Lstm, LstmCell, PerLayer, Recurrent, Rnn, RnnCell, State};
 pub use residual::Residual;
+
+pub use crate::op::recurrent::Nonlinearity;

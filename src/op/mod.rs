@@ -8,6 +8,7 @@ mod layer_norm;
 mod matmul;
 mod product;
 mod random;
+pub mod recurrent;
 mod reduce;
 mod shape;
 mod softmax;

@@ -61,6 +61,12 @@ pub enum Init {
     },
     /// 1 on the diagonal of a matrix, 0 elsewhere.
     Identity,
+    /// `gain` times rotations by random angles of pairs of units: an orthogonal matrix of blocks of two by two. A last unit without
+    /// a partner keeps its value. For recurrent weights.
+    Rotations {
+        /// The gain.
+        gain: f64,
+    },
 }
 
 /// The number of connections by which a variance is divided. A weight `[out, in, ..]` has fan-in `in` and fan-out `out`,
@@ -125,6 +131,14 @@ impl Init {
         Self::Orthogonal { gain: 1.0 }
     }
 
+    /// Rotations by random angles of pairs of units: a sparse orthogonal matrix, for recurrent weights.
+    ///
+    /// # Source
+    /// Helfrich, Willmott and Ye, "Orthogonal recurrent neural networks with scaled Cayley transform", 2018, start from such blocks.
+    pub fn rotations() -> Self {
+        Self::Rotations { gain: 1.0 }
+    }
+
     /// Normal, drawn again where it is more than two standard deviations from the mean.
     ///
     /// # Errors
@@ -143,10 +157,11 @@ impl Init {
         TruncatedNormal::new(mean, std, lo, hi).map(Self::Truncated)
     }
 
-    /// The same with another gain; only [`Init::Scaled`] and [`Init::Orthogonal`] have one.
+    /// The same with another gain; only [`Init::Scaled`], [`Init::Orthogonal`] and [`Init::Rotations`] have one.
     pub fn gain(self, gain: f64) -> Self {
         match self {
             Self::Orthogonal { .. } => Self::Orthogonal { gain },
+            Self::Rotations { .. } => Self::Rotations { gain },
             Self::Scaled { fan, draw, .. } => Self::Scaled { gain, fan, draw },
             other => other,
         }
@@ -172,7 +187,7 @@ impl Init {
     ///
     /// # Panics
     /// If memory cannot hold the shape; if it has fewer than two axes and should be orthogonal, or is not a matrix and should
-    /// be the identity.
+    /// be the identity, or not a square matrix of rotations.
     #[track_caller]
     pub fn tensor<F: Real>(self, shape: impl Into<Shape>, rng: &mut Rng) -> Tensor<F> {
         let shape = shape.into();
@@ -193,6 +208,10 @@ impl Init {
             Self::Identity => match *shape {
                 [_, n] => Tensor::from_fn(shape, |e| f64::from(e / n == e % n)),
                 _ => panic!("Init::Identity: shape {shape}: a matrix has 2 axes ({})", Location::caller()),
+            },
+            Self::Rotations { gain } => match *shape {
+                [m, n] if m == n => orthogonal::rotations(n, gain, rng),
+                _ => panic!("Init::Rotations: shape {shape}: a square matrix is needed ({})", Location::caller()),
             },
         }
     }

@@ -58,3 +58,18 @@ fn orthonormalise(block: &mut [f64], size: usize) {
         v.iter_mut().for_each(|v| *v /= norm);
     }
 }
+
+/// `gain` times rotations of the pairs of units `(0, 1), (2, 3), ..` by angles uniform in a full turn.
+pub(super) fn rotations<F: Real>(n: usize, gain: f64, rng: &mut Rng) -> Tensor<F> {
+    let mut q = vec![0.0; n * n];
+    for k in (0..n).step_by(2) {
+        if k + 1 == n {
+            q[k * n + k] = gain;
+            continue;
+        }
+        let (sin, cos) = (rng.uniform() * std::f64::consts::TAU).sin_cos();
+        (q[k * n + k], q[k * n + k + 1]) = (gain * cos, -gain * sin);
+        (q[(k + 1) * n + k], q[(k + 1) * n + k + 1]) = (gain * sin, gain * cos);
+    }
+    Tensor::from_fn([n, n], |e| q[e])
+}

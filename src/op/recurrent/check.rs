@@ -1,0 +1,63 @@
+//! Whether the shapes of a sequence fit.
+use super::{Cell, StateRef, Weights};
+use crate::{
+    core::TensorLike,
+    tensor::{Labels, Shape},
+};
+use std::panic::Location;
+
+/// The sizes of a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Dims {
+    pub(super) steps: usize,
+    pub(super) batch: usize,
+    pub(super) inputs: usize,
+    pub(super) hidden: usize,
+}
+
+/// The sizes, or a panic that names the cell, its weights and the caller's line.
+#[track_caller]
+pub(super) fn sequence<C: Cell>(
+    x: Option<Shape>,
+    tokens: Option<&Labels>,
+    w: &Weights<'_, impl TensorLike>,
+    state: Option<&StateRef<'_, impl TensorLike>>,
+) -> Dims {
+    let (ih, hh) = (w.w_ih.shape(), w.w_hh.shape());
+    let fail = |what: String| -> ! {
+        panic!("{} (w_ih {ih}, w_hh {hh}): {what} ({})", C::NAME, Location::caller());
+    };
+    let (&[rows, inputs], &[gates, hidden]) = (&*ih, &*hh) else { fail("weights need 2 axes".into()) };
+    if gates != C::GATES * hidden || rows != gates {
+        fail(format!("w_ih needs {0} * H rows and w_hh the shape [{0} * H, H]", C::GATES));
+    }
+    let (steps, batch) = match (x.as_deref(), tokens) {
+        (Some(&[steps, batch, n]), _) if n == inputs => (steps, batch),
+        (Some(&[_, _, n]), _) => fail(format!("x of shape {} has {n} inputs, not {inputs}", x.unwrap_or(ih))),
+        (Some(_), _) => fail(format!("x of shape {} is not [T, B, {inputs}], time first", x.unwrap_or(ih))),
+        (None, Some(tokens)) => match *tokens.shape() {
+            [steps, batch] if tokens.classes() <= inputs => (steps, batch),
+            [_, _] => fail(format!("tokens of {} classes, but there are {inputs} inputs", tokens.classes())),
+            _ => fail(format!("tokens of shape {} are not [T, B], time first", tokens.shape())),
+        },
+        (None, None) => unreachable!("either a tensor or tokens"),
+    };
+    for (name, b) in w.bias.iter().flat_map(|(ih, hh)| [("b_ih", ih.shape()), ("b_hh", hh.shape())]) {
+        if *b != [gates] {
+            fail(format!("{name} has shape {b}, not [{gates}]"));
+        }
+    }
+    for (name, s) in state.iter().flat_map(|s| [Some(("h0", s.h.shape())), s.c.map(|c| ("c0", c.shape()))]).flatten() {
+        if *s != [batch, hidden] {
+            fail(format!("the first state {name} has shape {s}, not [B, H] = [{batch}, {hidden}]"));
+        }
+    }
+    Dims { steps, batch, inputs, hidden }
+}
+
+/// The tokens of step `t`.
+pub(super) fn step(tokens: &Labels, t: usize) -> Labels {
+    let batch = tokens.shape()[1];
+    let ids = tokens.ids()[t * batch..][..batch].iter().map(|&id| id as usize);
+    Labels::new(ids, tokens.classes()).expect("checked when they were made")
+}
