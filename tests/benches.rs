@@ -30,6 +30,8 @@ fn the_roof_counts_for_one_thread_alone() {
     let met = |ours| verdicts(&[row("mlp_small", 1, ours, 100.0), row("mlp_small", 2, 900.0, 100.0)]);
     assert_eq!(met(160.0), [("mlp_small, 1 thread: at most 1.6 times the roof".to_owned(), true)]);
     assert!(!met(161.0)[0].1);
+    let tokens = verdicts(&[row("lstm_tokens", 1, 900.0, 100.0)]);
+    assert!(tokens.is_empty(), "a token's product is none, so a roof of products says little: {tokens:?}");
     let adam = verdicts(&[row("adam_5m", 1, 121.0, 100.0)]);
     assert_eq!(adam, [("adam_5m, 1 thread: at most 1.2 times the roof".to_owned(), false)]);
 }
@@ -69,6 +71,8 @@ fn two_threads() {
     assert!(met("matmul_1024", 1.8) && !met("matmul_1024", 1.79));
     assert!(met("mlp_large", 1.7) && !met("mlp_large", 1.69));
     assert!(met("mlp_deep", 1.5) && !met("mlp_deep", 1.49));
+    assert!(met("lstm_large", 1.8) && !met("lstm_large", 1.79));
+    assert!(met("lstm_copy", 1.5) && !met("lstm_copy", 1.49));
     assert!(met("tiny_chain", 0.975) && !met("tiny_chain", 0.96));
 }
 

@@ -413,6 +413,8 @@ def bench_torch():
     run(peer, "digits", digits, default=not comp)
     run(peer, "rnn_copy", recurrent(nn.RNN, 50, 32, 128), default=not comp)
     run(peer, "lstm_copy", recurrent(nn.LSTM, 120, 32, 128), default=not comp)
+    run(peer, "lstm_tokens", recurrent(nn.LSTM, 120, 32, 128), default=False)  # has no tokens: as lstm_copy
+    run(peer, "gru_copy", recurrent(nn.GRU, 120, 32, 128), default=not comp)
     run(peer, "lstm_large", lstm_large, default=not comp)
     run(peer, "tiny_chain", tiny, NSOP)
     run(peer, "matmul_1024", matmul(1024), GF(1024.0))
@@ -435,8 +437,8 @@ def bench_jax():
     tm = jax.tree_util.tree_map
     nrng = np.random.default_rng(0)
 
-    def lin(i, o):
-        k = i**-0.5
+    def lin(i, o, fan=None):
+        k = (fan or i) ** -0.5
         return nrng.uniform(-k, k, (i, o)).astype(np.float32), nrng.uniform(-k, k, (o,)).astype(np.float32)
 
     def xent(logits, y):
@@ -589,9 +591,25 @@ def bench_jax():
 
         return jax.lax.scan(cell, jnp.zeros((x.shape[1], wh.shape[0]), x.dtype), x @ wx + bias, unroll=unroll)[1]
 
+    def gru_scan(wx, wh, bias, x, unroll=1):
+        bias, bn = bias  # the reset gate acts on the product with its bias
+        h = wh.shape[0]
+        z = x @ wx + bias
+
+        def cell(s, z):
+            v = s @ wh
+            r, u = jnp.split(jax.nn.sigmoid(z[:, : 2 * h] + v[:, : 2 * h]), 2, axis=-1)
+            n = jnp.tanh(z[:, 2 * h :] + r * (v[:, 2 * h :] + bn))
+            s = n + u * (s - n)
+            return s, s
+
+        return jax.lax.scan(cell, jnp.zeros((x.shape[1], h), x.dtype), z, unroll=unroll)[1]
+
     def recurrent(scan, gates, t, b, h, unroll=1):
         def setup():
-            (wx, bx), (wh, _), out = lin(10, gates * h), lin(h, gates * h), lin(h, 10)
+            (wx, bx), (wh, bh), out = lin(10, gates * h, h), lin(h, gates * h), lin(h, 10)
+            if scan is gru_scan:
+                bx = bx, bh[-h:]
             x, y = copy_task(t, b)
 
             def loss(p, x, y):
@@ -605,7 +623,7 @@ def bench_jax():
 
     def lstm_large(unroll=1):
         def setup():
-            (wx, bx), (wh, _) = lin(256, 2048), lin(512, 2048)
+            (wx, bx), (wh, _) = lin(256, 2048, 512), lin(512, 2048)
             x = Rng(5).vec((64, 64, 256), -1, 1)
             loss = lambda p, x: jnp.mean(jnp.square(lstm_scan(*p, x, unroll)))
             return train((wx, wh, bx), adam(), loss, (x,))
@@ -688,6 +706,8 @@ def bench_jax():
     run(peer, "digits", digits)
     run(peer, "rnn_copy", recurrent(rnn_scan, 1, 50, 32, 128))
     run(peer, "lstm_copy", recurrent(lstm_scan, 4, 120, 32, 128))
+    run(peer, "lstm_tokens", recurrent(lstm_scan, 4, 120, 32, 128), default=False)
+    run(peer, "gru_copy", recurrent(gru_scan, 3, 120, 32, 128))
     run(peer, "lstm_large", lstm_large())
     run(peer, "rnn_copy_unroll10", recurrent(rnn_scan, 1, 50, 32, 128, 10), default=False)
     run(peer, "lstm_copy_unroll10", recurrent(lstm_scan, 4, 120, 32, 128, 10), default=False)

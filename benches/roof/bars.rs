@@ -17,16 +17,31 @@ const ROOF: &[(&str, f64)] = &[
     ("matmul_1024", 1.05),
     ("matmul_64", 1.5),
     ("adam_5m", 1.2),
+    ("rnn_copy", 1.8),
+    ("lstm_copy", 1.3),
+    ("gru_copy", 1.3),
+    ("lstm_large", 1.2),
 ];
 
 /// The least speed-up by a second thread; of all others, that they are not slower than 1.03 times one thread.
-const SPEEDUP: &[(&str, f64)] = &[("matmul_1024", 1.8), ("mlp_large", 1.7), ("mlp_deep", 1.5)];
+const SPEEDUP: &[(&str, f64)] =
+    &[("matmul_1024", 1.8), ("lstm_large", 1.8), ("mlp_large", 1.7), ("mlp_deep", 1.5), ("lstm_copy", 1.5)];
 const SLOWER: f64 = 1.03;
 
 /// Faster than the others where they take more than this many times the roof, and within `NEAR` of them elsewhere.
 const FAR: f64 = 1.2;
 const NEAR: f64 = 1.05;
-const BY_ROOF: &[&str] = &["mlp_small", "mlp_deep", "mlp_large", "matmul_1024", "matmul_64"];
+const BY_ROOF: &[&str] = &[
+    "mlp_small",
+    "mlp_deep",
+    "mlp_large",
+    "matmul_1024",
+    "matmul_64",
+    "rnn_copy",
+    "lstm_copy",
+    "gru_copy",
+    "lstm_large",
+];
 
 /// Faster than the others.
 const FASTER: &[&str] = &["tanh_1m", "sigmoid_1m", "exp_1m", "gelu_1m", "gelu_erf_1m", "softmax_ce"];

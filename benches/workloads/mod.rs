@@ -4,12 +4,14 @@
 #[allow(dead_code, reason = "the examples use all of it")]
 mod digits;
 mod gradients;
+mod recurrent;
 mod training;
 mod worker;
 mod xorshift;
 
 use chainrule::prelude::*;
 use gradients::{matmul, softmax_ce, tiny_chain};
+use recurrent::{Input::OneHot, Input::Tokens, copy, lstm_large};
 use training::{adam, digits_training, mlp};
 pub(crate) use worker::Worker;
 
@@ -93,6 +95,20 @@ pub(crate) const ALL: &[Workload] = &[
     trained("mlp_large", Bound::Flop(flop(LARGE, 512)), || mlp(LARGE, Relu, 512, Adam::new(1e-3))),
     trained("adam_5m", Bound::Streams(7.0 * 4.0 * count(LARGE)), || adam(LARGE)),
     trained("digits", Bound::Flop(EPOCHS as f64 * flop(SMALL, TRAIN)), || digits_training(SMALL, 128, EPOCHS)),
+    trained("rnn_copy", Bound::Flop(recurrent_flop(1, 10, 128, 10, 50 * 32)), || {
+        copy(|inputs, rng| Rnn::new(inputs, 128, rng), OneHot, 50, 32)
+    }),
+    trained("lstm_copy", Bound::Flop(recurrent_flop(4, 10, 128, 10, 120 * 32)), || {
+        copy(|inputs, rng| Lstm::new(inputs, 128, rng), OneHot, 120, 32)
+    }),
+    // A token picks a column without a product.
+    trained("lstm_tokens", Bound::Flop(recurrent_flop(4, 0, 128, 10, 120 * 32)), || {
+        copy(|inputs, rng| Lstm::new(inputs, 128, rng), Tokens, 120, 32)
+    }),
+    trained("gru_copy", Bound::Flop(recurrent_flop(3, 10, 128, 10, 120 * 32)), || {
+        copy(|inputs, rng| Gru::new(inputs, 128, rng), OneHot, 120, 32)
+    }),
+    trained("lstm_large", Bound::Flop(recurrent_flop(4, 256, 512, 0, 64 * 64)), || lstm_large(64, 64, 256, 512)),
     derived("matmul_1024", Bound::Flop(6.0 * (1u64 << 30) as f64), || matmul(1024)),
     derived("matmul_64", Bound::Flop(6.0 * (1u64 << 18) as f64), || matmul(64)),
     derived("tiny_chain", Bound::Ops(1000.0), tiny_chain),
@@ -112,6 +128,13 @@ const fn flop(sizes: &[usize], batch: usize) -> f64 {
         i += 1;
     }
     (2 * batch * products) as f64
+}
+
+/// Products of `[gates * H, I]` and `[gates * H, H]` for each step of each sequence, and of a classifier if there are classes: forward,
+/// the weights' gradients, and those of the states, not of the data.
+const fn recurrent_flop(gates: usize, inputs: usize, hidden: usize, classes: usize, steps: usize) -> f64 {
+    let cell = gates * hidden * (2 * inputs + 3 * hidden);
+    (2 * steps * (cell + 3 * hidden * classes)) as f64
 }
 
 /// Weights and biases.
