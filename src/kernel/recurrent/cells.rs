@@ -28,6 +28,14 @@ impl Where {
     fn units(&self, u: usize) -> usize {
         (self.hidden - (self.first + u) * UNITS).min(UNITS)
     }
+    /// To the next row, and after the last one to the next block.
+    #[inline(always)]
+    fn advance(&self, u: &mut usize, r: &mut usize) {
+        *r += 1;
+        if *r == self.rows {
+            (*u, *r) = (*u + 1, 0);
+        }
+    }
     /// Where the units of block `u` begin in a matrix `[rows, H]`.
     #[inline(always)]
     fn row(&self, u: usize, r: usize) -> usize {
@@ -87,8 +95,8 @@ impl<F: Base, C: Cell> Loop<F> for Forward<'_, F, C> {
     #[inline(always)]
     fn run<L: Lane<F>>(self) {
         let (w, planes) = (self.at, C::X.of);
+        let (mut u, mut r) = (0, 0);
         for (cell, z) in self.gates.chunks_exact_mut(planes * UNITS).enumerate() {
-            let (u, r) = (cell / w.rows, cell % w.rows);
             let past = before(self.before, w, u, r);
             let mut keep = [[F::zero(); UNITS]; 4];
             for p in 0..planes {
@@ -110,6 +118,7 @@ impl<F: Base, C: Cell> Loop<F> for Forward<'_, F, C> {
                 self.c[cell * UNITS..][..UNITS].copy_from_slice(&c);
             }
             write_part(&mut self.h[w.row(u, r)..], w.units(u), &h);
+            w.advance(&mut u, &mut r);
         }
     }
 }
@@ -188,13 +197,14 @@ impl<F: Base, C: Cell> Loop<F> for Backward<'_, F, C> {
     type Out = ();
     #[inline(always)]
     fn run<L: Lane<F>>(self) {
-        let (rows, planes) = (self.arriving.at.rows, C::X.of);
+        let (w, planes) = (self.arriving.at, C::X.of);
+        let (mut u, mut r) = (0, 0);
         for (cell, z) in self.gates.chunks_exact_mut(planes * UNITS).enumerate() {
             let mut carry = [F::zero(); UNITS];
             if C::CARRIES {
                 carry = read(&self.carry[cell * UNITS..]);
             }
-            let seen = self.arriving.seen::<C>(cell / rows, cell % rows, &carry);
+            let seen = self.arriving.seen::<C>(u, r, &carry);
             let mut keep = if planes == 4 { gates::<F, 4>(z) } else { gates::<F, 1>(z) };
             for l in 0..UNITS {
                 let kept = [L::load(keep[0][l]), L::load(keep[1][l]), L::load(keep[2][l]), L::load(keep[3][l])];
@@ -211,6 +221,7 @@ impl<F: Base, C: Cell> Loop<F> for Backward<'_, F, C> {
             if C::CARRIES {
                 self.carry[cell * UNITS..][..UNITS].copy_from_slice(&carry);
             }
+            w.advance(&mut u, &mut r);
         }
     }
 }

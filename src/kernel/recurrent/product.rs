@@ -1,7 +1,7 @@
 //! Rows times packed panels, in register tiles.
 use super::{
     layout::{UNITS, row_tiles},
-    wide::{Tiled, Wide},
+    wide::{Apart, Tiled, Wide},
 };
 use crate::real::Base;
 use std::ops::Range;
@@ -62,16 +62,31 @@ pub(super) struct Product<'a, F> {
 
 impl<F: Base> Tiled<F> for Product<'_, F> {
     #[inline(always)]
-    fn run<S: Wide<F>, const V: usize, const ROWS: usize>(mut self, s: S) {
-        for tile in self.tiles.clone() {
-            for (row, n) in row_tiles(self.rows, ROWS) {
+    fn run<S: Wide<F>, const V: usize, const ROWS: usize>(self, s: S) {
+        let Self { rows, left, tiles, columns, fresh, out } = self;
+        let width = V * S::LANES;
+        for tile in tiles {
+            let mut at = [None; V];
+            for v in 0..V {
+                let c = tile * width + v * S::LANES;
+                if c < columns.end {
+                    at[v] = Some((columns.at(c), columns.end - c));
+                }
+            }
+            let panel = |panels, depth| {
+                let panels: &[F] = panels;
+                &panels[tile * depth * width..][..depth * width]
+            };
+            let left = left.each_ref().map(|x| x.as_ref().map(|(left, panels)| (*left, panel(panels, left.depth()))));
+            for (row, n) in row_tiles(rows, ROWS) {
+                let job = Place { s, row, at, stride: columns.row, left, fresh, out: &mut *out };
                 match n {
-                    1 => self.tile::<S, V, 1>(s, tile, row),
-                    2 => self.tile::<S, V, 2>(s, tile, row),
-                    3 if ROWS >= 3 => self.tile::<S, V, 3>(s, tile, row),
-                    4 if ROWS >= 4 => self.tile::<S, V, 4>(s, tile, row),
-                    5 if ROWS >= 5 => self.tile::<S, V, 5>(s, tile, row),
-                    6 if ROWS >= 6 => self.tile::<S, V, 6>(s, tile, row),
+                    1 => s.apart(Tile::<F, S, V, 1>(job)),
+                    2 => s.apart(Tile::<F, S, V, 2>(job)),
+                    3 if ROWS >= 3 => s.apart(Tile::<F, S, V, 3>(job)),
+                    4 if ROWS >= 4 => s.apart(Tile::<F, S, V, 4>(job)),
+                    5 if ROWS >= 5 => s.apart(Tile::<F, S, V, 5>(job)),
+                    6 if ROWS >= 6 => s.apart(Tile::<F, S, V, 6>(job)),
                     n => unreachable!("a tile of {n} rows"),
                 }
             }
@@ -79,57 +94,49 @@ impl<F: Base> Tiled<F> for Product<'_, F> {
     }
 }
 
-impl<F: Base> Product<'_, F> {
+/// A tile of columns, and where its rows begin.
+struct Place<'a, F, S, const V: usize> {
+    s: S,
+    row: usize,
+    /// Of each vector: where it lies in row 0, and how many columns there are from it on; none past the last column.
+    at: [Option<(usize, usize)>; V],
+    stride: usize,
+    left: [Option<(Left<'a, F>, &'a [F])>; 2],
+    fresh: bool,
+    out: &'a mut [F],
+}
+
+/// `R` rows of it.
+struct Tile<'a, F, S, const V: usize, const R: usize>(Place<'a, F, S, V>);
+
+impl<F: Base, S: Wide<F>, const V: usize, const R: usize> Apart for Tile<'_, F, S, V, R> {
     #[inline(always)]
-    fn tile<S: Wide<F>, const V: usize, const R: usize>(&mut self, s: S, tile: usize, row: usize) {
-        let (width, columns) = (V * S::LANES, self.columns);
-        let mut at = [usize::MAX; V];
-        for v in 0..V {
-            let c = tile * width + v * S::LANES;
-            if c < columns.end {
-                at[v] = columns.at(c) + row * columns.row;
-            }
-        }
+    fn go(self) {
+        let Place { s, row, at, stride, left, fresh, out } = self.0;
         let mut sum = [[s.splat(F::zero()); V]; R];
-        if !self.fresh {
-            for r in 0..R {
-                for v in 0..V {
-                    if at[v] != usize::MAX {
-                        sum[r][v] = s.load(&self.out[at[v] + r * columns.row..]);
-                    }
+        for v in 0..V {
+            if let Some((at, _)) = at[v].filter(|_| !fresh) {
+                for r in 0..R {
+                    sum[r][v] = s.load(&out[at + (row + r) * stride..]);
                 }
             }
         }
-        for (left, panels) in self.left.iter().flatten() {
-            let depth = left.depth();
-            multiply::<F, S, V, R>(s, &mut sum, left, row, &panels[tile * depth * width..][..depth * width]);
+        for k in 0..2 {
+            if let Some((left, panel)) = &left[k] {
+                multiply(s, &mut sum, left, row, panel);
+            }
         }
-        for r in 0..R {
-            for v in 0..V {
-                if at[v] != usize::MAX {
-                    store(
-                        s,
-                        &mut self.out[at[v] + r * columns.row..],
-                        sum[r][v],
-                        columns.end - tile * width - v * S::LANES,
-                    );
+        for v in 0..V {
+            if let Some((at, columns)) = at[v] {
+                for r in 0..R {
+                    store(s, &mut out[at + (row + r) * stride..], sum[r][v], columns);
                 }
             }
         }
     }
 }
 
-/// A vector, or as much of it as there are columns.
-#[inline(always)]
-fn store<F: Base, S: Wide<F>>(s: S, out: &mut [F], v: S::V, columns: usize) {
-    if columns >= S::LANES {
-        return s.store(out, v);
-    }
-    let mut part = [F::zero(); UNITS];
-    s.store(&mut part, v);
-    out[..columns].copy_from_slice(&part[..columns]);
-}
-
+/// `out += left panel` for `R` rows from `row` on.
 #[inline(always)]
 fn multiply<F: Base, S: Wide<F>, const V: usize, const R: usize>(
     s: S,
@@ -162,4 +169,15 @@ fn multiply<F: Base, S: Wide<F>, const V: usize, const R: usize>(
         }
     }
     *out = sum;
+}
+
+/// A vector, or as much of it as there are columns.
+#[inline(always)]
+fn store<F: Base, S: Wide<F>>(s: S, out: &mut [F], v: S::V, columns: usize) {
+    if columns >= S::LANES {
+        return s.store(out, v);
+    }
+    let mut part = [F::zero(); UNITS];
+    s.store(&mut part, v);
+    out[..columns].copy_from_slice(&part[..columns]);
 }

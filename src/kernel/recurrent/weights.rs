@@ -2,7 +2,7 @@
 use super::{
     layout::{Dims, Planes, UNITS, row_tiles},
     product::Columns,
-    wide::{Tiled, Tiles, Wide},
+    wide::{Apart, Tiled, Tiles, Wide},
 };
 use crate::{kernel::threads::both, real::Base};
 use std::ops::Range;
@@ -22,20 +22,34 @@ impl<F: Base> Side<'_, F> {
         self.width + usize::from(self.ones)
     }
 
-    /// Columns `m..m + n` of all `rows` rows, a row after another.
-    fn pack(&self, rows: usize, m: usize, n: usize, out: &mut [F]) {
+    /// Columns `m..m + N` of all `rows` rows, a row after another.
+    fn pack<const N: usize>(&self, rows: usize, m: usize, out: &mut [F]) {
         let missing = rows - self.data.len().checked_div(self.width).map_or(rows, |have| have.min(rows));
-        let real = n.min(self.width.saturating_sub(m));
-        for (r, to) in out[..rows * n].chunks_exact_mut(n).enumerate() {
-            let from = match r.checked_sub(missing) {
-                Some(r) => Some(&self.data[r * self.width..][..self.width]),
-                None => self.first.map(|first| &first[r * self.width..][..self.width]),
-            };
-            match from {
-                Some(from) => to[..real].copy_from_slice(&from[m..m + real]),
-                None => to[..real].fill(F::zero()),
+        let before = self.first.map(|first| first.chunks_exact(self.width.max(1)));
+        let mut to = out[..rows * N].as_chunks_mut::<N>().0.iter_mut();
+        match before {
+            Some(rows) => to.by_ref().take(missing).zip(rows).for_each(|(to, from)| self.pick(from, m, to)),
+            None => to.by_ref().take(missing).for_each(|to| {
+                *to = [F::zero(); N];
+                to[self.width.saturating_sub(m).min(N)..].fill(F::one());
+            }),
+        }
+        if self.width == 0 {
+            return to.for_each(|to| *to = [F::one(); N]);
+        }
+        to.zip(self.data.chunks_exact(self.width)).for_each(|(to, from)| self.pick(from, m, to));
+    }
+
+    #[inline(always)]
+    fn pick<const N: usize>(&self, from: &[F], m: usize, to: &mut [F; N]) {
+        match from[m..].first_chunk::<N>() {
+            // The usual case has a size that the compiler knows.
+            Some(whole) => *to = *whole,
+            None => {
+                let n = self.width - m;
+                to[..n].copy_from_slice(&from[m..]);
+                to[n..].fill(F::one());
             }
-            to[real..].fill(F::one());
         }
     }
 }
@@ -87,7 +101,16 @@ fn split<F: Tiles>(
     let range = tiles.start * TILE..side.depth().min(tiles.end * TILE);
     let mut at = 0;
     for (m, n) in groups::<F>(range.len()) {
-        side.pack(rows, range.start + m, n, &mut scratch[at..]);
+        let (m, out) = (range.start + m, &mut scratch[at..]);
+        match n {
+            1 => side.pack::<1>(rows, m, out),
+            2 => side.pack::<2>(rows, m, out),
+            3 => side.pack::<3>(rows, m, out),
+            4 => side.pack::<4>(rows, m, out),
+            5 => side.pack::<5>(rows, m, out),
+            6 => side.pack::<6>(rows, m, out),
+            n => unreachable!("a tile of {n} rows"),
+        }
         at += rows * n;
     }
     F::tiled(Add { bars, depth: range.len(), rows, sums, left: scratch });
@@ -108,20 +131,21 @@ struct Add<'a, F> {
 
 impl<F: Base> Tiled<F> for Add<'_, F> {
     #[inline(always)]
-    fn run<S: Wide<F>, const V: usize, const ROWS: usize>(mut self, s: S) {
-        let width = V * S::LANES;
-        for tile in 0..self.bars.planes.columns(self.bars.dims).div_ceil(width) {
+    fn run<S: Wide<F>, const V: usize, const ROWS: usize>(self, s: S) {
+        let (width, columns) = (V * S::LANES, self.bars.planes.columns(self.bars.dims));
+        for tile in 0..columns.div_ceil(width) {
             let mut left = self.left;
             for (m, n) in row_tiles(self.depth, ROWS) {
                 let (own, rest) = left.split_at(self.rows * n);
                 left = rest;
+                let job = Place { s, bars: self.bars, tile, left: own, sums: &mut self.sums[m * columns..] };
                 match n {
-                    1 => self.tile::<S, V, 1>(s, tile, m, own),
-                    2 => self.tile::<S, V, 2>(s, tile, m, own),
-                    3 if ROWS >= 3 => self.tile::<S, V, 3>(s, tile, m, own),
-                    4 if ROWS >= 4 => self.tile::<S, V, 4>(s, tile, m, own),
-                    5 if ROWS >= 5 => self.tile::<S, V, 5>(s, tile, m, own),
-                    6 if ROWS >= 6 => self.tile::<S, V, 6>(s, tile, m, own),
+                    1 => s.apart(Tile::<F, S, V, 1>(job)),
+                    2 => s.apart(Tile::<F, S, V, 2>(job)),
+                    3 if ROWS >= 3 => s.apart(Tile::<F, S, V, 3>(job)),
+                    4 if ROWS >= 4 => s.apart(Tile::<F, S, V, 4>(job)),
+                    5 if ROWS >= 5 => s.apart(Tile::<F, S, V, 5>(job)),
+                    6 if ROWS >= 6 => s.apart(Tile::<F, S, V, 6>(job)),
                     n => unreachable!("a tile of {n} rows"),
                 }
             }
@@ -129,37 +153,43 @@ impl<F: Base> Tiled<F> for Add<'_, F> {
     }
 }
 
-impl<F: Base> Add<'_, F> {
+/// Some rows of the sums, and the columns that are worked on.
+struct Place<'a, F, S> {
+    s: S,
+    bars: Bars<'a, F>,
+    tile: usize,
+    left: &'a [F],
+    sums: &'a mut [F],
+}
+
+/// `R` rows of it, `V` vectors wide.
+struct Tile<'a, F, S, const V: usize, const R: usize>(Place<'a, F, S>);
+
+impl<F: Base, S: Wide<F>, const V: usize, const R: usize> Apart for Tile<'_, F, S, V, R> {
     #[inline(always)]
-    fn tile<S: Wide<F>, const V: usize, const R: usize>(&mut self, s: S, tile: usize, m: usize, left: &[F]) {
-        let Bars { dims, planes, gates, steps } = self.bars;
-        let (width, end) = (V * S::LANES, planes.columns(dims));
+    fn go(self) {
+        let Place { s, tile, mut left, bars: Bars { dims, planes, gates, steps }, sums } = self.0;
+        let (row, end) = (planes.of * UNITS, planes.columns(dims));
+        let mut at = [end; V];
         let mut sum = [[s.splat(F::zero()); V]; R];
-        for r in 0..R {
-            for v in 0..V {
-                if tile * width + v * S::LANES < end {
-                    sum[r][v] = s.load(&self.sums[(m + r) * end + tile * width + v * S::LANES..]);
+        for v in 0..V {
+            at[v] = (tile * V + v) * S::LANES;
+            for r in 0..R {
+                if at[v] < end {
+                    sum[r][v] = s.load(&sums[r * end + at[v]..]);
                 }
             }
         }
-        let mut left = left;
         for t in steps.0..steps.1 {
             for part in (0..dims.parts()).map(|k| dims.part(k)) {
-                let row = planes.of * UNITS;
-                let columns = Columns {
-                    planes: planes.gates.len(),
-                    first: planes.first,
-                    unit: part.rows * row,
-                    row,
-                    end,
-                    skip: 0,
-                };
+                let unit = part.rows * row;
+                let columns = Columns { planes: planes.gates.len(), first: planes.first, unit, row, end, skip: 0 };
                 let z = &gates[dims.cells(part.first, planes.of) + t * dims.step(part.rows, planes.of)..];
-                let z = &z[..dims.step(part.rows, planes.of)];
                 let mut from = [z; V];
                 for v in 0..V {
-                    // A column past the end reads the last one, and is not stored.
-                    from[v] = &z[columns.at((tile * width + v * S::LANES).min(end - S::LANES))..];
+                    // A column past the end reads the last one, and is not stored. One check here lets the compiler drop those
+                    // in the loop.
+                    from[v] = &z[columns.at(at[v].min(end - S::LANES))..][..(part.rows - 1) * row + S::LANES];
                 }
                 let (own, rest) = left.split_at(part.rows * R);
                 left = rest;
@@ -177,10 +207,10 @@ impl<F: Base> Add<'_, F> {
                 }
             }
         }
-        for r in 0..R {
-            for v in 0..V {
-                if tile * width + v * S::LANES < end {
-                    s.store(&mut self.sums[(m + r) * end + tile * width + v * S::LANES..], sum[r][v]);
+        for v in 0..V {
+            for r in 0..R {
+                if at[v] < end {
+                    s.store(&mut sums[r * end + at[v]..], sum[r][v]);
                 }
             }
         }

@@ -13,6 +13,14 @@ pub trait Wide<F>: Copy {
     fn store(self, x: &mut [F], v: Self::V);
     /// `a b + c`
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// Runs a loop as a function of its own that has the processor's features.
+    fn apart(self, k: impl Apart);
+}
+
+/// A loop that needs all registers: inlined into a larger function, its accumulators spill (measured: 2.5 times the time of a step).
+/// `go` must be `#[inline(always)]`.
+pub trait Apart {
+    fn go(self);
 }
 
 /// A loop over register tiles of up to `ROWS` rows by `V` vectors; `run` must be `#[inline(always)]`.
@@ -35,6 +43,23 @@ pub trait Tiles: Base {
 #[derive(Clone, Copy)]
 struct Of<S>(S);
 
+struct Go<K>(K);
+impl<K: Apart> WithSimd for Go<K> {
+    type Output = ();
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.0.go();
+    }
+}
+#[inline(never)]
+fn with_features<S: Simd>(s: S, k: impl Apart) {
+    s.vectorize(Go(k));
+}
+#[inline(never)]
+fn without_features(k: impl Apart) {
+    k.go();
+}
+
 macro_rules! wide {
     ($f:ident $lanes:ident $v:ident $splat:ident $as_simd:ident $as_mut_simd:ident $mul_add:ident) => {
         impl<S: Simd> Wide<$f> for Of<S> {
@@ -55,6 +80,10 @@ macro_rules! wide {
             #[inline(always)]
             fn mul_add(self, a: S::$v, b: S::$v, c: S::$v) -> S::$v {
                 self.0.$mul_add(a, b, c)
+            }
+            #[inline(always)]
+            fn apart(self, k: impl Apart) {
+                with_features(self.0, k);
             }
         }
     };
@@ -87,6 +116,10 @@ impl<F: Base, const N: usize> Wide<F> for Array<N> {
             c[l] = a[l] * b[l] + c[l];
         }
         c
+    }
+    #[inline(always)]
+    fn apart(self, k: impl Apart) {
+        without_features(k);
     }
 }
 
