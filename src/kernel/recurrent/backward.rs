@@ -3,9 +3,9 @@ use super::{
     Cells, Input, Scratch,
     cell::{Cell, Kind},
     cells::{self, Arriving, Before, Sums, Where},
-    layout::{Dims, Part, Planes, UNITS},
+    layout::{Dims, PARTS, Part, Planes, UNITS},
     pack::{self, panels},
-    product::{Columns, Left, Product},
+    product::{Columns, From, Left, Product, Slab},
     rows::Rows,
     threads::{over_parts, worth},
     weights::{self, Bars, Side},
@@ -18,7 +18,7 @@ use crate::{
 use std::{marker::PhantomData, ops::Range};
 
 /// Rows of the batch times steps whose cotangents stay in the cache until the weights have them: 128 to 1,024 are the same.
-const CHUNK: usize = 256;
+const CHUNK: usize = 128;
 
 /// A sequence to sweep. What is not wanted is empty.
 pub struct Backward<'a, F> {
@@ -72,7 +72,9 @@ struct Shared<'a, F> {
     w_ih: &'a [F],
     w_hh: &'a [F],
     width: usize,
+    /// Of rows that are `padded` numbers apart: whole blocks.
     x_bar: Option<Rows<'a, F>>,
+    padded: usize,
     heard: Option<Rows<'a, Sums>>,
 }
 
@@ -85,27 +87,30 @@ struct Sizes {
     token_sums: usize,
     h_sums: usize,
     left: usize,
+    x_bar: usize,
 }
 
 impl Sizes {
     fn of<F: Tiles, C: Cell>(dims: Dims, tokens: bool) -> Self {
+        let padded = dims.inputs.next_multiple_of(UNITS);
         let (width, x, h) = (F::tile_width(), C::X.columns(dims), C::H.columns(dims));
         let inputs = if tokens { 0 } else { dims.inputs };
         Self {
             states: dims.step(dims.batch, 1),
             h_panels: panels(dims.blocks() * UNITS, h, width),
-            x_panels: panels(inputs, x, width),
+            x_panels: if tokens { 0 } else { panels(padded, x, width) },
             x_sums: (inputs + 1) * x,
             token_sums: if tokens { dims.inputs * x } else { 0 },
             h_sums: (dims.hidden + 1) * h,
-            left: weights::scratch((inputs + 1).max(dims.hidden + 1), steps_of_chunk(dims) * dims.batch),
+            left: weights::scratch::<F>((inputs + 1).max(dims.hidden + 1), steps_of_chunk(dims) * dims.batch),
+            x_bar: if tokens || padded == dims.inputs { 0 } else { dims.steps * dims.batch * padded },
         }
     }
 }
 
 pub(super) fn scratch<F: Tiles, C: Cell>(dims: Dims, tokens: bool) -> usize {
     let s = Sizes::of::<F, C>(dims, tokens);
-    3 * s.states + s.h_panels + s.x_panels + s.x_sums + s.token_sums + s.h_sums + s.left
+    3 * s.states + s.h_panels + s.x_panels + s.x_sums + s.token_sums + s.h_sums + s.left + s.x_bar
 }
 
 fn steps_of_chunk(dims: Dims) -> usize {
@@ -133,6 +138,8 @@ pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Backward<'_, F>) {
     for sums in [&mut *x_sums, &mut *token_sums, &mut *h_sums] {
         sums.fill(F::zero());
     }
+    let padded = dims.inputs.next_multiple_of(UNITS);
+    let wide = scratch.take(if wants_x { sizes.x_bar } else { 0 });
     let shared = Shared {
         dims,
         h0,
@@ -143,7 +150,8 @@ pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Backward<'_, F>) {
         w_ih: x_panels,
         w_hh: h_panels,
         width,
-        x_bar: wants_x.then(|| Rows::new(x_bar, dims.inputs)),
+        x_bar: wants_x.then(|| Rows::new(if padded == dims.inputs { &mut *x_bar } else { &mut *wide }, padded)),
+        padded,
         heard: (!heard.is_empty()).then(|| Rows::new(heard, 1)),
     };
     let (each, threads) = (dims.step(1, 1), worth(dims) && available() > 1);
@@ -180,6 +188,11 @@ pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Backward<'_, F>) {
         pack::unpack(dims, C::H, &h_sums[dims.hidden * C::H.columns(dims)..], 1, b_hh_bar);
     }
     first_states::<F, C>(shared, gates, carry, h_bar, h0_bar, c0_bar);
+    if wants_x && padded != dims.inputs {
+        for (to, from) in x_bar.chunks_exact_mut(dims.inputs).zip(wide.chunks_exact(padded)) {
+            to.copy_from_slice(&from[..dims.inputs]);
+        }
+    }
 }
 
 /// `[B, H]` in blocks, part after part.
@@ -214,7 +227,9 @@ fn first_states<F: Tiles, C: Cell>(
         h_bar.fill(F::zero());
         if dims.steps > 0 {
             let z = &gates[dims.cells(part.first, C::X.of)..][..dims.step(part.rows, C::X.of)];
-            to_states::<F, C>(s, part, 0..dims.blocks(), z, h_bar);
+            let slab =
+                Slab { rows: part.rows, left: [(0, part.rows * C::X.of * UNITS); 2], out: 0, unit: part.rows * UNITS };
+            to_states::<F, C>(s, &[slab], 0..dims.blocks(), z, h_bar);
         }
         if C::KIND == Kind::Gru {
             h_bar.iter_mut().zip(&carry[own]).for_each(|(h, &carry)| *h += carry);
@@ -224,18 +239,17 @@ fn first_states<F: Tiles, C: Cell>(
 }
 
 /// The cotangents of gates as the left operand of a product.
-fn bars<F>(dims: Dims, planes: Planes, rows: usize, z: &[F]) -> Left<'_, F> {
+fn bars<'a, F>(dims: Dims, planes: Planes, z: &'a [F], panels: &'a [F]) -> Left<'a, F> {
     let (row, len) = (planes.of * UNITS, planes.gates.len() * UNITS);
-    Left { data: &z[planes.first * UNITS..], row, pieces: dims.blocks(), len, stride: rows * row }
+    Left { data: &z[planes.first * UNITS..], row, pieces: dims.blocks(), len, panels }
 }
 
 /// The cotangent of `h` of the step before, of some blocks of units: `z_bar w_hh`.
-fn to_states<F: Tiles, C: Cell>(s: Shared<'_, F>, part: Part, blocks: Range<usize>, z: &[F], h_bar: &mut [F]) {
-    let unit = part.rows * UNITS;
+fn to_states<F: Tiles, C: Cell>(s: Shared<'_, F>, slabs: &[Slab], blocks: Range<usize>, z: &[F], h_bar: &mut [F]) {
     let tiles = blocks.start * UNITS / s.width..(blocks.end * UNITS).div_ceil(s.width);
-    let columns = Columns { planes: 1, first: 0, unit, row: UNITS, end: blocks.end * UNITS, skip: 0 };
-    let left = [Some((bars(s.dims, C::H, part.rows, z), s.w_hh)), None];
-    F::tiled(Product { rows: part.rows, left, tiles, columns, fresh: true, out: h_bar });
+    let columns = Columns { planes: Planes::PLAIN, row: UNITS, end: blocks.end * UNITS };
+    let left = [Some(bars(s.dims, C::H, z, s.w_hh)), None];
+    F::tiled(Product { slabs, left, tiles, columns, from: From::Zero, out: h_bar });
 }
 
 /// The steps of a chunk, of some parts of the batch, from the last to the first.
@@ -247,27 +261,34 @@ fn walk<F: Tiles + Lanes, C: Cell>(
     carry: &mut [F],
     h_bar: &mut [F],
 ) {
-    let dims = s.dims;
-    let base = dims.part(parts.start).first;
+    let (dims, planes) = (s.dims, C::X.of);
+    let own = dims.rows(parts.clone());
+    let slabs = |t: usize, out: &dyn Fn(usize) -> usize, unit: &dyn Fn(usize) -> usize| {
+        let mut slabs = [Slab::default(); PARTS];
+        for (slab, part) in slabs.iter_mut().zip(parts.clone().map(|k| dims.part(k))) {
+            let skipped = part.first - own.start;
+            let left = (dims.cells(skipped, planes) + t * dims.step(part.rows, planes), part.rows * planes * UNITS);
+            *slab = Slab { rows: part.rows, left: [left; 2], out: out(skipped), unit: unit(part.rows) };
+        }
+        slabs
+    };
     for t in steps.clone().rev() {
-        for blocks in dims.groups() {
+        let last = t + 1 == dims.steps;
+        for blocks in dims.groups(own.len(), planes, s.width) {
+            if !last {
+                let slabs = slabs(t + 1, &|skipped| dims.step(skipped, 1), &|rows| rows * UNITS);
+                to_states::<F, C>(s, &slabs[..parts.len()], blocks.clone(), gates, h_bar);
+            }
             for k in parts.clone() {
                 let part = dims.part(k);
-                let skipped = part.first - base;
-                let step = dims.step(part.rows, C::X.of);
-                let own = &mut gates[dims.cells(skipped, C::X.of)..][..dims.cells(part.rows, C::X.of)];
-                let (own, later) = own.split_at_mut((t + 1) * step);
-                let states = dims.step(skipped, 1)..dims.step(skipped + part.rows, 1);
-                let h_bar = &mut h_bar[states.clone()];
-                if !later.is_empty() {
-                    to_states::<F, C>(s, part, blocks.clone(), &later[..step], h_bar);
-                }
+                let skipped = part.first - own.start;
                 let unit = part.rows * UNITS;
                 let range = blocks.start * unit..blocks.end * unit;
-                let arriving =
-                    s.arriving::<C>(t, part, range.clone(), blocks.start, if later.is_empty() { &[] } else { &*h_bar });
-                let planes = C::X.of;
-                let gates = &mut own[t * step..][range.start * planes..range.end * planes];
+                let states = dims.step(skipped, 1)..dims.step(skipped + part.rows, 1);
+                let h_bar = if last { &[][..] } else { &h_bar[states.clone()] };
+                let arriving = s.arriving::<C>(t, part, range.clone(), blocks.start, h_bar);
+                let at = dims.cells(skipped, planes) + t * dims.step(part.rows, planes);
+                let gates = &mut gates[at + range.start * planes..at + range.end * planes];
                 let carry = &mut carry[states][range];
                 if let Some(heard) = s.heard {
                     let sums = vectorised(cells::Listen { arriving, gates, carry, cell: PhantomData::<C> });
@@ -282,24 +303,14 @@ fn walk<F: Tiles + Lanes, C: Cell>(
     }
     let Some(x_bar) = s.x_bar else { return };
     for t in steps {
-        for part in parts.clone().map(|k| dims.part(k)) {
-            let step = dims.step(part.rows, C::X.of);
-            let z = &gates[dims.cells(part.first - base, C::X.of)..][t * step..][..step];
-            let row = t * dims.batch + part.first;
-            // SAFETY: the rows of a part belong to the one thread that walks through it.
-            #[allow(unsafe_code)]
-            let out = unsafe { x_bar.write(row..row + part.rows) };
-            let columns = Columns { planes: 1, first: 0, unit: UNITS, row: dims.inputs, end: dims.inputs, skip: 0 };
-            let left = [Some((bars(dims, C::X, part.rows, z), s.w_ih)), None];
-            F::tiled(Product {
-                rows: part.rows,
-                left,
-                tiles: 0..dims.inputs.div_ceil(s.width),
-                columns,
-                fresh: true,
-                out,
-            });
-        }
+        // SAFETY: the rows of a part belong to the one thread that walks through it.
+        #[allow(unsafe_code)]
+        let out = unsafe { x_bar.write(t * dims.batch + own.start..t * dims.batch + own.end) };
+        let slabs = slabs(t, &|skipped| skipped * s.padded, &|_| UNITS);
+        let columns = Columns { planes: Planes::PLAIN, row: s.padded, end: s.padded };
+        let left = [Some(bars(dims, C::X, gates, s.w_ih)), None];
+        let tiles = 0..s.padded.div_ceil(s.width);
+        F::tiled(Product { slabs: &slabs[..parts.len()], left, tiles, columns, from: From::Zero, out });
     }
 }
 

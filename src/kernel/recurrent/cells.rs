@@ -80,7 +80,9 @@ fn before<F: Base>(b: Before<'_, F>, w: Where, u: usize, r: usize) -> [F; UNITS]
 /// From sums to gates and states.
 pub(super) struct Forward<'a, F, C> {
     pub(super) at: Where,
-    /// `[blocks][rows][planes][UNITS]`: sums before, what the reverse needs after.
+    /// `[blocks][rows][planes][UNITS]`: the sums.
+    pub(super) sums: &'a [F],
+    /// The same: what the reverse needs.
     pub(super) gates: &'a mut [F],
     pub(super) before: Before<'a, F>,
     /// `[blocks][rows][UNITS]`, of an LSTM.
@@ -96,7 +98,8 @@ impl<F: Base, C: Cell> Loop<F> for Forward<'_, F, C> {
     fn run<L: Lane<F>>(self) {
         let (w, planes) = (self.at, C::X.of);
         let (mut u, mut r) = (0, 0);
-        for (cell, z) in self.gates.chunks_exact_mut(planes * UNITS).enumerate() {
+        let sums = self.sums.chunks_exact(planes * UNITS);
+        for (cell, (z, gates)) in sums.zip(self.gates.chunks_exact_mut(planes * UNITS)).enumerate() {
             let past = before(self.before, w, u, r);
             let mut keep = [[F::zero(); UNITS]; 4];
             for p in 0..planes {
@@ -104,15 +107,15 @@ impl<F: Base, C: Cell> Loop<F> for Forward<'_, F, C> {
             }
             let (mut c, mut h) = ([F::zero(); UNITS], [F::zero(); UNITS]);
             for l in 0..UNITS {
-                let gates = [L::load(keep[0][l]), L::load(keep[1][l]), L::load(keep[2][l]), L::load(keep[3][l])];
-                let step = C::forward(gates, L::load(past[l]));
+                let sums = [L::load(keep[0][l]), L::load(keep[1][l]), L::load(keep[2][l]), L::load(keep[3][l])];
+                let step = C::forward(sums, L::load(past[l]));
                 for p in 0..planes {
                     keep[p][l] = step.keep[p].store();
                 }
                 (c[l], h[l]) = (step.c.store(), step.h.store());
             }
             for p in 0..planes {
-                z[p * UNITS..][..UNITS].copy_from_slice(&keep[p]);
+                gates[p * UNITS..][..UNITS].copy_from_slice(&keep[p]);
             }
             if C::KIND == Kind::Lstm {
                 self.c[cell * UNITS..][..UNITS].copy_from_slice(&c);

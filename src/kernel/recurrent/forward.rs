@@ -3,9 +3,9 @@ use super::{
     Cells, Input, Scratch,
     cell::{Cell, Kind},
     cells::{self, Before, Where},
-    layout::{Dims, UNITS},
+    layout::{Dims, PARTS, Planes, UNITS},
     pack::{self, panels, starts},
-    product::{Columns, Left, Product},
+    product::{Columns, From, Left, Product, Slab, Start},
     rows::Rows,
     threads::over_parts,
     wide::Tiles,
@@ -60,7 +60,11 @@ pub(super) fn scratch<F: Tiles, C: Cell>(dims: Dims, tokens: bool) -> usize {
     let width = F::tile_width();
     let x = if tokens { 0 } else { panels(C::X.columns(dims), dims.inputs, width) };
     let h = panels(C::H.columns(dims), dims.hidden, width);
-    dims.blocks() * starts(dims, tokens) * C::X.of * UNITS + x + h + dims.step(dims.batch, 1)
+    dims.blocks() * starts(dims, tokens) * C::X.of * UNITS
+        + x
+        + h
+        + dims.step(dims.batch, 1)
+        + dims.step(dims.batch, C::X.of)
 }
 
 pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Forward<'_, F>) {
@@ -87,9 +91,10 @@ pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Forward<'_, F>) {
     });
     let y = Rows::new(y, dims.hidden);
     let shared = Shared { dims, x, h0, start, w_ih: x_panels, w_hh: h_panels, width, y };
-    let lists =
-        [(&mut *gates, dims.cells(1, C::X.of)), (&mut *c, if C::KIND == Kind::Lstm { dims.cells(1, 1) } else { 0 })];
-    over_parts(dims, 0..dims.parts(), lists, &|parts, [gates, c]| walk::<F, C>(shared, parts, gates, c, first));
+    let z = scratch.take(dims.step(dims.batch, C::X.of));
+    let states = if C::KIND == Kind::Lstm { dims.cells(1, 1) } else { 0 };
+    let lists = [(z, dims.step(1, C::X.of)), (&mut *gates, dims.cells(1, C::X.of)), (&mut *c, states)];
+    over_parts(dims, 0..dims.parts(), lists, &|parts, [z, gates, c]| walk::<F, C>(shared, parts, z, gates, c, first));
     if C::KIND == Kind::Lstm {
         last_state(dims, c, c0, last);
     }
@@ -114,96 +119,109 @@ fn last_state<F: Tiles>(dims: Dims, c: &[F], c0: Option<&[F]>, last: &mut [F]) {
 fn walk<F: Tiles + Lanes, C: Cell>(
     s: Shared<'_, F>,
     parts: Range<usize>,
+    z: &mut [F],
     gates: &mut [F],
     c: &mut [F],
     first: Option<&[F]>,
 ) {
-    let dims = s.dims;
-    let base = dims.part(parts.start).first;
+    let (dims, lstm) = (s.dims, C::KIND == Kind::Lstm);
+    let own = dims.rows(parts.clone());
     for t in 0..dims.steps {
-        for blocks in dims.groups() {
+        let rows = t * dims.batch + own.start..t * dims.batch + own.end;
+        for blocks in dims.groups(own.len(), C::X.of, s.width) {
+            // SAFETY: the rows of a part belong to the one thread that walks through it, and this is the step before.
+            #[allow(unsafe_code)]
+            let past = (t > 0).then(|| unsafe { s.y.read(rows.start - dims.batch..rows.end - dims.batch) });
+            let past = past.or(s.h0.map(|h| &h[own.start * dims.hidden..own.end * dims.hidden]));
+            sums::<F, C>(s, parts.clone(), t, blocks.clone(), past, z);
             for part in parts.clone().map(|k| dims.part(k)) {
-                let (rows, skipped) = (part.rows, part.first - base);
-                let at = dims.cells(skipped, C::X.of) + t * dims.step(rows, C::X.of);
-                let unit = rows * C::X.of * UNITS;
+                let (n, skipped) = (part.rows, part.first - own.start);
+                let unit = n * C::X.of * UNITS;
+                let at = dims.cells(skipped, C::X.of) + t * dims.step(n, C::X.of);
                 let gates = &mut gates[at + blocks.start * unit..at + blocks.end * unit];
-                let row = t * dims.batch + part.first;
-                // SAFETY: the rows of a part belong to the one thread that walks through it, and this is the step before.
-                #[allow(unsafe_code)]
-                let past = (t > 0).then(|| unsafe { s.y.read(row - dims.batch..row - dims.batch + rows) });
-                let past = past.or(s.h0.map(|h| &h[part.first * dims.hidden..][..rows * dims.hidden]));
-                begin::<F, C>(s, blocks.clone(), row..row + rows, gates);
-                sums::<F, C>(s, blocks.clone(), row..row + rows, past, gates);
-                let lstm = C::KIND == Kind::Lstm;
-                let own = if lstm { &mut c[dims.cells(skipped, 1)..][..dims.cells(rows, 1)] } else { &mut [][..] };
-                let (c_past, c_now) = own.split_at_mut(if lstm { t * dims.step(rows, 1) } else { 0 });
-                let unit = rows * UNITS;
-                let range = blocks.start * unit..blocks.end * unit;
+                let sums = &z[skipped * blocks.len() * C::X.of * UNITS..][..blocks.len() * unit];
+                let range = blocks.start * n * UNITS..blocks.end * n * UNITS;
+                let states = if lstm { &mut c[dims.cells(skipped, 1)..][..dims.cells(n, 1)] } else { &mut [][..] };
+                let (c_past, c_now) = states.split_at_mut(if lstm { t * dims.step(n, 1) } else { 0 });
                 let before = match (lstm, past) {
-                    (true, _) if t > 0 => Before::Blocks(&c_past[c_past.len() - dims.step(rows, 1)..][range.clone()]),
+                    (true, _) if t > 0 => Before::Blocks(&c_past[c_past.len() - dims.step(n, 1)..][range.clone()]),
                     (true, _) => {
                         first.map_or(Before::Zero, |c| Before::Blocks(&c[dims.step(part.first, 1)..][range.clone()]))
                     }
-                    (false, Some(h)) => Before::Rows(h),
+                    (false, Some(h)) => Before::Rows(&h[skipped * dims.hidden..][..n * dims.hidden]),
                     (false, None) => Before::Zero,
                 };
                 let c = if lstm { &mut c_now[range] } else { &mut [][..] };
+                let row = rows.start + skipped;
                 // SAFETY: as above, and this is the step itself, which nobody has a reference to.
                 #[allow(unsafe_code)]
-                let h = unsafe { s.y.write(row..row + rows) };
-                let at = Where { rows, first: blocks.start, hidden: dims.hidden };
-                vectorised(cells::Forward { at, gates, before, c, h, cell: PhantomData::<C> });
+                let h = unsafe { s.y.write(row..row + n) };
+                let at = Where { rows: n, first: blocks.start, hidden: dims.hidden };
+                vectorised(cells::Forward { at, sums, gates, before, c, h, cell: PhantomData::<C> });
             }
         }
     }
 }
 
-/// What the gates start from.
-fn begin<F: Tiles, C: Cell>(s: Shared<'_, F>, blocks: Range<usize>, rows: Range<usize>, gates: &mut [F]) {
-    let size = C::X.of * UNITS;
-    let n = s.start.len() / (s.dims.blocks() * size);
-    for (block, u) in gates.chunks_exact_mut(rows.len() * size).zip(blocks) {
-        let start = &s.start[u * n * size..][..n * size];
-        for (z, row) in block.chunks_exact_mut(size).zip(rows.clone()) {
-            let k = if let Input::Tokens(tokens) = s.x { tokens[row] as usize } else { 0 };
-            z.copy_from_slice(&start[k * size..][..size]);
+/// What the gates start from, and the products of the input and of the state before, of some blocks of units.
+fn sums<F: Tiles, C: Cell>(
+    s: Shared<'_, F>,
+    parts: Range<usize>,
+    t: usize,
+    blocks: Range<usize>,
+    past: Option<&[F]>,
+    z: &mut [F],
+) {
+    let (dims, size) = (s.dims, C::X.of * UNITS);
+    let own = dims.rows(parts.clone());
+    let mut slabs = [Slab::default(); PARTS];
+    for (slab, part) in slabs.iter_mut().zip(parts.clone().map(|k| dims.part(k))) {
+        let skipped = part.first - own.start;
+        *slab = Slab {
+            rows: part.rows,
+            left: [(skipped * dims.inputs, 0), (skipped * dims.hidden, 0)],
+            // Only these blocks are there.
+            out: (skipped * blocks.len() * size).wrapping_sub(blocks.start * part.rows * size),
+            unit: part.rows * size,
+        };
+    }
+    let slabs = &slabs[..parts.len()];
+    let rows = t * dims.batch + own.start..t * dims.batch + own.end;
+    let matrix = |data, width, panels| Left { data, row: width, pieces: 1, len: width, panels };
+    let (x, tokens) = match s.x {
+        Input::Dense(x) => {
+            (Some(matrix(&x[rows.start * dims.inputs..rows.end * dims.inputs], dims.inputs, s.w_ih)), None)
         }
+        Input::Tokens(tokens) => (None, Some(&tokens[rows])),
+    };
+    let h = past.map(|h| matrix(h, dims.hidden, s.w_hh));
+    let start = Start { data: s.start, unit: s.start.len() / dims.blocks(), size, tokens };
+    let product = |planes: Planes, left, from, out: &mut [F]| {
+        let per_block = planes.gates.len() * UNITS;
+        let tiles = blocks.start * per_block / s.width..(blocks.end * per_block).div_ceil(s.width);
+        let columns = Columns { planes, row: size, end: blocks.end * per_block };
+        F::tiled(Product { slabs, left, tiles, columns, from, out });
+    };
+    if C::KIND == Kind::Gru {
+        // The two products fill different planes, so none of them sees all starts.
+        begin(start, blocks.clone(), slabs, z);
+        product(C::X, [x, None], From::Out, z);
+        product(C::H, [None, h], From::Out, z);
+    } else {
+        product(C::X, [x, h], From::Start(start), z);
     }
 }
 
-/// Adds the products of the input and of the state before.
-fn sums<F: Tiles, C: Cell>(
-    s: Shared<'_, F>,
-    blocks: Range<usize>,
-    rows: Range<usize>,
-    past: Option<&[F]>,
-    gates: &mut [F],
-) {
-    let (dims, unit) = (s.dims, rows.len() * C::X.of * UNITS);
-    let x = match s.x {
-        Input::Dense(x) => {
-            Some((Left::matrix(&x[rows.start * dims.inputs..][..rows.len() * dims.inputs], dims.inputs), s.w_ih))
+fn begin<F: Copy>(start: Start<'_, F>, blocks: Range<usize>, slabs: &[Slab], z: &mut [F]) {
+    let mut first = 0;
+    for slab in slabs {
+        for u in blocks.clone() {
+            let block = &mut z[slab.out.wrapping_add(u * slab.unit)..][..slab.unit];
+            for (r, z) in block.chunks_exact_mut(start.size).enumerate() {
+                let token = start.tokens.map_or(0, |tokens| tokens[first + r] as usize);
+                z.copy_from_slice(&start.data[u * start.unit + token * start.size..][..start.size]);
+            }
         }
-        Input::Tokens(_) => None,
-    };
-    let h = past.map(|h| (Left::matrix(h, dims.hidden), s.w_hh));
-    let mut product = |planes: super::layout::Planes, left| {
-        let per_block = planes.gates.len() * UNITS;
-        let tiles = blocks.start * per_block / s.width..(blocks.end * per_block).div_ceil(s.width);
-        let columns = Columns {
-            planes: planes.gates.len(),
-            first: planes.first,
-            unit,
-            row: C::X.of * UNITS,
-            end: blocks.end * per_block,
-            skip: blocks.start * unit,
-        };
-        F::tiled(Product { rows: rows.len(), left, tiles, columns, fresh: false, out: gates });
-    };
-    if C::KIND == Kind::Gru {
-        product(C::X, [x, None]);
-        product(C::H, [h, None]);
-    } else {
-        product(C::X, [x, h]);
+        first += slab.rows;
     }
 }

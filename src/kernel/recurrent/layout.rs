@@ -7,8 +7,8 @@ use std::ops::Range;
 
 /// Units of a block: a cache line of f32.
 pub(super) const UNITS: usize = 16;
-/// Blocks of units whose gates are computed before their cells are: they fill tiles of every width, and stay in the cache.
-pub(super) const GROUP: usize = 4;
+/// Numbers that may wait for their cells.
+const GROUP: usize = 8192;
 
 /// The sizes of a sequence.
 #[derive(Clone, Copy, Debug)]
@@ -36,20 +36,28 @@ impl Dims {
         self.hidden.div_ceil(UNITS)
     }
 
-    /// Groups of blocks.
-    pub(super) fn groups(self) -> impl Iterator<Item = Range<usize>> {
+    /// Blocks of units whose gates are computed before their cells are: as many as fit into the first cache, of `rows` rows, and
+    /// fill whole tiles.
+    pub(super) fn groups(self, rows: usize, planes: usize, width: usize) -> impl Iterator<Item = Range<usize>> {
+        let least = if planes.is_multiple_of(width.div_ceil(UNITS)) { 1 } else { 4 };
+        let group = (GROUP / (rows * planes * UNITS).max(1)).max(1).next_multiple_of(least);
         let blocks = self.blocks();
-        (0..blocks).step_by(GROUP).map(move |u| u..blocks.min(u + GROUP))
+        (0..blocks).step_by(group).map(move |u| u..blocks.min(u + group))
     }
 
     /// How many parts the batch is cut into: by its size alone.
     pub(super) fn parts(self) -> usize {
-        if self.batch < 32 { (self.batch / 8).clamp(1, 2) } else { (self.batch / 16).min(8) }
+        if self.batch < 32 { (self.batch / 8).clamp(1, 2) } else { (self.batch / 16).min(PARTS) }
     }
 
     pub(super) fn part(self, k: usize) -> Part {
         let first = k * self.batch / self.parts();
         Part { first, rows: (k + 1) * self.batch / self.parts() - first }
+    }
+
+    /// The rows of the batch that some parts hold.
+    pub(super) fn rows(self, parts: Range<usize>) -> Range<usize> {
+        self.part(parts.start).first..self.part(parts.end).first
     }
 
     /// Numbers of the padded units of all steps, `planes` each, in the first `rows` rows of the batch.
@@ -62,6 +70,9 @@ impl Dims {
         self.blocks() * rows * planes * UNITS
     }
 }
+
+/// As many parts as there may be.
+pub(super) const PARTS: usize = 8;
 
 /// Splits `0..n` into the fewest pieces of at most `most`, as equal as possible: (first, how many).
 pub(super) fn row_tiles(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
@@ -79,6 +90,16 @@ pub(super) struct Planes {
 }
 
 impl Planes {
+    /// Blocks of units one after the other.
+    pub(super) const PLAIN: Self = Self { first: 0, gates: &[0], of: 1 };
+
+    /// The block of units of a column of a product, and where it lies in the gates of a row.
+    #[inline(always)]
+    pub(super) fn place(self, column: usize) -> (usize, usize) {
+        let (block, n) = (column / UNITS, self.gates.len());
+        (block / n, (self.first + block % n) * UNITS + column % UNITS)
+    }
+
     /// Columns of a product over all units.
     pub(super) fn columns(self, dims: Dims) -> usize {
         dims.blocks() * self.gates.len() * UNITS

@@ -1,7 +1,6 @@
 //! Gradients of weights: rows of inputs times cotangents of gates, while those are in the cache.
 use super::{
     layout::{Dims, Planes, UNITS, row_tiles},
-    product::Columns,
     wide::{Apart, Tiled, Tiles, Wide},
 };
 use crate::{kernel::threads::both, real::Base};
@@ -73,9 +72,9 @@ pub(super) fn add<F: Tiles>(side: Side<'_, F>, bars: Bars<'_, F>, threads: bool,
 /// Rows of the sums that are worked on together; threads take whole ones. A multiple of the rows of every register tile.
 const TILE: usize = 12;
 
-/// Numbers of scratch for one row of the sums.
-pub(super) fn scratch(depth: usize, rows: usize) -> usize {
-    depth.next_multiple_of(TILE) * rows
+/// Numbers of scratch: the left operand, and a panel of the right one for each of two threads.
+pub(super) fn scratch<F: Tiles>(depth: usize, rows: usize) -> usize {
+    (depth.next_multiple_of(TILE) + 2 * F::tile_width()) * rows
 }
 
 fn split<F: Tiles>(
@@ -90,7 +89,7 @@ fn split<F: Tiles>(
     if threads && tiles.len() > 1 {
         let half = tiles.len() / 2;
         let (low, high) = sums.split_at_mut(half * TILE * columns);
-        let (near, far) = scratch.split_at_mut(half * TILE * rows);
+        let (near, far) = scratch.split_at_mut((half * TILE + F::tile_width()) * rows);
         let middle = tiles.start + half;
         both(
             || split(side, bars, tiles.start..middle, false, low, near),
@@ -113,7 +112,8 @@ fn split<F: Tiles>(
         }
         at += rows * n;
     }
-    F::tiled(Add { bars, depth: range.len(), rows, sums, left: scratch });
+    let (left, panel) = scratch.split_at_mut(at);
+    F::tiled(Add { bars, depth: range.len(), sums, left, panel: &mut panel[..F::tile_width() * rows] });
 }
 
 /// The register tiles of `depth` rows.
@@ -124,9 +124,10 @@ fn groups<F: Tiles>(depth: usize) -> impl Iterator<Item = (usize, usize)> + Clon
 struct Add<'a, F> {
     bars: Bars<'a, F>,
     depth: usize,
-    rows: usize,
     sums: &'a mut [F],
     left: &'a [F],
+    /// Room for the cotangents of a tile of columns.
+    panel: &'a mut [F],
 }
 
 impl<F: Base> Tiled<F> for Add<'_, F> {
@@ -134,11 +135,19 @@ impl<F: Base> Tiled<F> for Add<'_, F> {
     fn run<S: Wide<F>, const V: usize, const ROWS: usize>(self, s: S) {
         let (width, columns) = (V * S::LANES, self.bars.planes.columns(self.bars.dims));
         for tile in 0..columns.div_ceil(width) {
-            let mut left = self.left;
+            self.bars.pack(tile, width, self.panel);
+            let (mut left, rows) = (self.left, self.panel.len() / width);
             for (m, n) in row_tiles(self.depth, ROWS) {
-                let (own, rest) = left.split_at(self.rows * n);
+                let (own, rest) = left.split_at(rows * n);
                 left = rest;
-                let job = Place { s, bars: self.bars, tile, left: own, sums: &mut self.sums[m * columns..] };
+                let job = Place {
+                    s,
+                    at: tile * width,
+                    columns,
+                    left: own,
+                    panel: self.panel,
+                    sums: &mut self.sums[m * columns..],
+                };
                 match n {
                     1 => s.apart(Tile::<F, S, V, 1>(job)),
                     2 => s.apart(Tile::<F, S, V, 2>(job)),
@@ -153,12 +162,37 @@ impl<F: Base> Tiled<F> for Add<'_, F> {
     }
 }
 
+impl<F: Base> Bars<'_, F> {
+    /// The columns of a tile, row after row: where they lie, their lines would share a part of the first cache.
+    #[inline(always)]
+    fn pack(&self, tile: usize, width: usize, out: &mut [F]) {
+        let Bars { dims, planes, gates, steps } = *self;
+        let (row, end) = (planes.of * UNITS, planes.columns(dims));
+        for v in 0..width.div_ceil(UNITS) {
+            let n = width.min(UNITS);
+            let column = tile * width + v * UNITS;
+            let (block, inside) = planes.place(column.min(end - n));
+            let mut to = out.chunks_exact_mut(width).map(|row| &mut row[v * UNITS..][..n]);
+            for t in steps.0..steps.1 {
+                for part in (0..dims.parts()).map(|k| dims.part(k)) {
+                    let z = dims.cells(part.first, planes.of) + t * dims.step(part.rows, planes.of);
+                    let z = &gates[z + block * part.rows * row + inside..];
+                    for (r, to) in to.by_ref().take(part.rows).enumerate() {
+                        to.copy_from_slice(&z[r * row..][..n]);
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Some rows of the sums, and the columns that are worked on.
 struct Place<'a, F, S> {
     s: S,
-    bars: Bars<'a, F>,
-    tile: usize,
+    at: usize,
+    columns: usize,
     left: &'a [F],
+    panel: &'a [F],
     sums: &'a mut [F],
 }
 
@@ -168,49 +202,31 @@ struct Tile<'a, F, S, const V: usize, const R: usize>(Place<'a, F, S>);
 impl<F: Base, S: Wide<F>, const V: usize, const R: usize> Apart for Tile<'_, F, S, V, R> {
     #[inline(always)]
     fn go(self) {
-        let Place { s, tile, mut left, bars: Bars { dims, planes, gates, steps }, sums } = self.0;
-        let (row, end) = (planes.of * UNITS, planes.columns(dims));
-        let mut at = [end; V];
+        let Place { s, at, columns, left, panel, sums } = self.0;
         let mut sum = [[s.splat(F::zero()); V]; R];
         for v in 0..V {
-            at[v] = (tile * V + v) * S::LANES;
             for r in 0..R {
-                if at[v] < end {
-                    sum[r][v] = s.load(&sums[r * end + at[v]..]);
+                if at + v * S::LANES < columns {
+                    sum[r][v] = s.load(&sums[r * columns + at + v * S::LANES..]);
                 }
             }
         }
-        for t in steps.0..steps.1 {
-            for part in (0..dims.parts()).map(|k| dims.part(k)) {
-                let unit = part.rows * row;
-                let columns = Columns { planes: planes.gates.len(), first: planes.first, unit, row, end, skip: 0 };
-                let z = &gates[dims.cells(part.first, planes.of) + t * dims.step(part.rows, planes.of)..];
-                let mut from = [z; V];
+        for (a, z) in left.as_chunks::<R>().0.iter().zip(panel.chunks_exact(V * S::LANES)) {
+            let mut w = [s.splat(F::zero()); V];
+            for v in 0..V {
+                w[v] = s.load(&z[v * S::LANES..]);
+            }
+            for r in 0..R {
+                let x = s.splat(a[r]);
                 for v in 0..V {
-                    // A column past the end reads the last one, and is not stored. One check here lets the compiler drop those
-                    // in the loop.
-                    from[v] = &z[columns.at(at[v].min(end - S::LANES))..][..(part.rows - 1) * row + S::LANES];
-                }
-                let (own, rest) = left.split_at(part.rows * R);
-                left = rest;
-                for (k, a) in own.as_chunks::<R>().0.iter().enumerate() {
-                    let mut w = [s.splat(F::zero()); V];
-                    for v in 0..V {
-                        w[v] = s.load(&from[v][k * row..]);
-                    }
-                    for r in 0..R {
-                        let x = s.splat(a[r]);
-                        for v in 0..V {
-                            sum[r][v] = s.mul_add(x, w[v], sum[r][v]);
-                        }
-                    }
+                    sum[r][v] = s.mul_add(x, w[v], sum[r][v]);
                 }
             }
         }
         for v in 0..V {
             for r in 0..R {
-                if at[v] < end {
-                    s.store(&mut sums[r * end + at[v]..], sum[r][v]);
+                if at + v * S::LANES < columns {
+                    s.store(&mut sums[r * columns + at + v * S::LANES..], sum[r][v]);
                 }
             }
         }
