@@ -4,7 +4,7 @@ mod engine;
 
 use approx::assert_relative_eq;
 use chainrule::{
-    core::{Gradient, Op, Phase, Recorded, Saved, Signal, TimeStep, Vjp},
+    core::{Gradient, Op, Phase, Recorded, Saved, Signal, StateNorm, TimeStep, Vjp},
     nn::Dense,
     prelude::*,
 };
@@ -35,8 +35,10 @@ impl Observer for Log {
     fn signal(&mut self, s: &Signal<'_, f32>) -> Result<(), Error> {
         self.note(format!("{:?} {} {}", s.phase, s.path, s.op))
     }
-    fn time_step(&mut self, t: &TimeStep<'_, f32>) -> Result<(), Error> {
-        self.note(format!("{} {} {}[{}]", t.path, t.op, t.quantity, t.step))
+    fn time_step(&mut self, t: &TimeStep<'_>) -> Result<(), Error> {
+        assert!(t.step < t.steps && t.gates.is_empty());
+        let norms = t.states.iter().map(|s| format!("{} {:.3} {:.3}", s.name, s.total, s.transported));
+        self.note(format!("{} {} {} {}", t.path, t.op, t.step, norms.collect::<String>()))
     }
     fn gradient(&mut self, g: &Gradient<'_, f32>) -> Result<(), Error> {
         self.note(format!("gradient {}", g.path))
@@ -156,9 +158,11 @@ impl Op for Cumulative {
         let mut parts: Vec<T> = vec![];
         for t in (0..n).rev() {
             let here = y_bar.slice(0, t..t + 1);
+            let later = parts.last().map_or(f64::NEG_INFINITY, |later| later.value().norm().log10());
             let h_bar = parts.last().map_or(here.clone(), |later| here + later);
             if cx.listening() {
-                cx.time_step(t, "h", &h_bar.value());
+                let total = h_bar.value().norm().log10();
+                cx.time_step(t, n, &[StateNorm { name: "h", total, transported: later }], &[]);
             }
             parts.push(h_bar);
         }
@@ -177,10 +181,10 @@ fn time_steps_come_from_the_last_to_the_first() -> Result<(), Error> {
         Ok::<_, Error>(g.get("").unwrap().data().to_vec())
     };
     assert_eq!(run(tape.begin(), &mut log)?, [3.0, 2.0, 1.0]);
-    let steps = [" cumulative h[2]", " cumulative h[1]", " cumulative h[0]"];
+    let steps = [" cumulative 2 h 0.000 -inf", " cumulative 1 h 0.301 0.000", " cumulative 0 h 0.477 0.301"];
     assert_eq!(log.events, ["recording", "Pre  cumulative", steps[0], steps[1], steps[2], "gradient "]);
     let e = run(tape.begin(), &mut Log::stopping(steps[1])).unwrap_err();
-    assert_eq!(e.to_string(), "enough after  cumulative h[1]");
+    assert_eq!(e.to_string(), format!("enough after {}", steps[1]));
     chainrule::check::gradgradcheck(&[Tensor::ones([4])], |x| TensorLike::apply(Cumulative, &[&x[0]]).square())?;
     Ok(())
 }

@@ -8,6 +8,8 @@ mod dual;
 mod engine;
 #[path = "recurrent/errors.rs"]
 mod errors;
+#[path = "recurrent/fused.rs"]
+mod fused;
 #[path = "recurrent/init.rs"]
 mod init;
 #[path = "recurrent/oracle.rs"]

@@ -1,8 +1,8 @@
 //! The reverse sweep: one loop over the recording.
 use crate::{
     core::{
-        Gradient, Grads, Module, Observer, ParamId, Phase, Recorded, Recording, Signal, TensorLike, TimeStep, Var, Vjp,
-        checkpoint::Descent, record::Record, table::Table, vjp::StepSink,
+        GateMean, Gradient, Grads, Module, Observer, ParamId, Phase, Recorded, Recording, Signal, StateNorm,
+        TensorLike, TimeStep, Var, Vjp, checkpoint::Descent, record::Record, table::Table, vjp::StepSink,
     },
     error::{Error, ErrorKind},
     tensor::{Real, Tensor},
@@ -317,7 +317,7 @@ impl<F: Real, S: Sink<F>> UnderWay<'_, '_, F, S> {
                 given: 0,
                 misshapen: None,
                 cotangents: &mut *cotangents,
-                steps: steps.as_mut().map(|s| s as &mut dyn StepSink<F>),
+                steps: steps.as_mut().map(|s| s as &mut dyn StepSink),
             };
             r.ops[i].vjp_tensor(&mut cx);
             cx.check(r.ops[i].name(), node.at)?;
@@ -378,10 +378,10 @@ impl<'a, F: Real> Steps<'a, F> {
     }
 }
 
-impl<F: Real> StepSink<F> for Steps<'_, F> {
-    fn time_step(&mut self, step: usize, quantity: &'static str, bar: &Tensor<F>) {
+impl<F: Real> StepSink for Steps<'_, F> {
+    fn time_step(&mut self, step: usize, steps: usize, states: &[StateNorm], gates: &[GateMean]) {
         if self.error.is_none() {
-            let event = TimeStep { path: self.path, op: self.op, at: self.at, step, quantity, bar };
+            let event = TimeStep { path: self.path, op: self.op, at: self.at, step, steps, states, gates };
             self.error = self.observer.time_step(&event).err();
         }
     }

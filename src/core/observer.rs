@@ -75,9 +75,9 @@ pub struct Signal<'a, F: Real> {
     pub bar: &'a Tensor<F>,
 }
 
-/// A cotangent inside a recurrent op, from the last step to the first.
+/// What a recurrent op saw at one step of its sweep, which goes from the last step to the first.
 #[non_exhaustive]
-pub struct TimeStep<'a, F: Real> {
+pub struct TimeStep<'a> {
     /// The path of the layer (empty if it has none).
     pub path: &'a str,
     /// The op that reports.
@@ -86,10 +86,34 @@ pub struct TimeStep<'a, F: Real> {
     pub at: &'static Location<'static>,
     /// The step, counted from 0.
     pub step: usize,
-    /// What it is: the state's name, for instance `h` or `c`.
-    pub quantity: &'static str,
-    /// The cotangent.
-    pub bar: &'a Tensor<F>,
+    /// How many steps the sequence has.
+    pub steps: usize,
+    /// The cotangent of each state: `h`, and an LSTM's `c`.
+    pub states: &'a [StateNorm],
+    /// The mean of each gate over units and batch.
+    pub gates: &'a [GateMean],
+}
+
+/// Norms of the cotangent `g_t = dL/ds_t` of a state `s` at one step. Squares are added in f64, and logarithms are kept, so that a
+/// norm is known far below what f32 can hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StateNorm {
+    /// The state's name: `h` or `c`.
+    pub name: &'static str,
+    /// `log10 ||g_t||`; minus infinity for 0.
+    pub total: f64,
+    /// `log10 ||J_t^T g_{t+1}||`: without what the loss says about this step itself, only what came from the step after. Its
+    /// distance from the `total` of the step after is Pascanu's ratio. At the last step minus infinity, unless a state goes on from it.
+    pub transported: f64,
+}
+
+/// The mean of a gate's values at one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GateMean {
+    /// The gate's name: `i`, `f`, `o` of an LSTM; `r`, `z` of a GRU.
+    pub name: &'static str,
+    /// Its mean.
+    pub mean: f64,
 }
 
 /// The accumulated gradient of a parameter.
@@ -136,7 +160,7 @@ pub trait Observer<F: Real = f32> {
         Ok(())
     }
     /// Each time step of a recurrent layer.
-    fn time_step(&mut self, step: &TimeStep<'_, F>) -> Result<(), Error> {
+    fn time_step(&mut self, step: &TimeStep<'_>) -> Result<(), Error> {
         Ok(())
     }
     /// Each trained parameter, once its gradient is complete.
@@ -145,14 +169,14 @@ pub trait Observer<F: Real = f32> {
     }
 }
 
-macro_rules! passed_on { ($($event:ident($ty:ident))*) => {
+macro_rules! passed_on { ($($event:ident($ty:ty))*) => {
     impl<F: Real, O: Observer<F>> Observer<F> for Option<O> {
-        $( fn $event(&mut self, event: &$ty<'_, F>) -> Result<(), Error> {
+        $( fn $event(&mut self, event: &$ty) -> Result<(), Error> {
             self.as_mut().map_or(Ok(()), |o| o.$event(event))
         } )*
     }
     impl<F: Real, O: Observer<F> + ?Sized> Observer<F> for &mut O {
-        $( fn $event(&mut self, event: &$ty<'_, F>) -> Result<(), Error> {
+        $( fn $event(&mut self, event: &$ty) -> Result<(), Error> {
             (**self).$event(event)
         } )*
     }
@@ -167,7 +191,7 @@ macro_rules! listening { ($($o:ident $i:tt,)*) => {
             $( self.$i.signal(event)?; )*
             Ok(())
         }
-        fn time_step(&mut self, event: &TimeStep<'_, F>) -> Result<(), Error> {
+        fn time_step(&mut self, event: &TimeStep<'_>) -> Result<(), Error> {
             $( self.$i.time_step(event)?; )*
             Ok(())
         }
@@ -178,4 +202,4 @@ macro_rules! listening { ($($o:ident $i:tt,)*) => {
     }
 } }
 tuples! { listening }
-passed_on! { recording(Recorded) signal(Signal) time_step(TimeStep) gradient(Gradient) }
+passed_on! { recording(Recorded<'_, F>) signal(Signal<'_, F>) time_step(TimeStep<'_>) gradient(Gradient<'_, F>) }

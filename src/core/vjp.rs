@@ -1,13 +1,13 @@
 use crate::{
-    core::TensorLike,
+    core::{GateMean, StateNorm, TensorLike},
     error::{Error, ErrorKind},
     tensor::{Shape, Tensor},
 };
 use std::{ops::Range, panic::Location};
 
 /// Where time steps are reported; only while an observer listens.
-pub(crate) trait StepSink<F: crate::tensor::Real> {
-    fn time_step(&mut self, step: usize, quantity: &'static str, bar: &Tensor<F>);
+pub(crate) trait StepSink {
+    fn time_step(&mut self, step: usize, steps: usize, states: &[StateNorm], gates: &[GateMean]);
 }
 
 /// What a reverse rule sees, and where it puts its results.
@@ -24,7 +24,7 @@ pub struct Vjp<'a, T: TensorLike> {
     pub(crate) given: u32,
     pub(crate) misshapen: Option<(usize, Shape)>,
     pub(crate) cotangents: &'a mut [Option<T>],
-    pub(crate) steps: Option<&'a mut dyn StepSink<T::Elem>>,
+    pub(crate) steps: Option<&'a mut dyn StepSink>,
 }
 
 impl<'a, T: TensorLike> Vjp<'a, T> {
@@ -120,10 +120,11 @@ impl<'a, T: TensorLike> Vjp<'a, T> {
         self.steps.is_some()
     }
 
-    /// Reports a cotangent inside a recurrent op to the observer: `quantity` names it, for instance `"h"` or `"c"`.
-    pub fn time_step(&mut self, step: usize, quantity: &'static str, bar: &Tensor<T::Elem>) {
-        if let Some(steps) = &mut self.steps {
-            steps.time_step(step, quantity, bar);
+    /// Tells the observer of step `step` of `steps` inside a recurrent op: the norms of the cotangents of its states and the means of
+    /// its gates.
+    pub fn time_step(&mut self, step: usize, steps: usize, states: &[StateNorm], gates: &[GateMean]) {
+        if let Some(sink) = &mut self.steps {
+            sink.time_step(step, steps, states, gates);
         }
     }
 

@@ -19,18 +19,22 @@ impl<F: Lanes, K: Loop<F>> WithSimd for Inside<F, K> {
     }
 }
 
+/// What the processor can do; `None` if that should not matter.
+#[inline]
+pub(super) fn arch() -> Option<Arch> {
+    // Detection reads a dozen flags; the answer is kept.
+    static ARCH: OnceLock<Arch> = OnceLock::new();
+    (!cfg!(chainrule_plain)).then(|| *ARCH.get_or_init(Arch::new))
+}
+
 /// Runs a loop with the widest vectors of this processor; f64 with 256 bits at most: its loops wait for memory or for the
 /// functions of the standard library, and each form of a loop is a part of every user's build.
 ///
 /// Built with `--cfg chainrule_plain` it runs what a processor without AVX runs, for tests.
 #[inline]
 pub(super) fn vectorised<F: Lanes, K: Loop<F>>(k: K) -> K::Out {
-    // Detection reads a dozen flags; the answer is kept.
-    static ARCH: OnceLock<Arch> = OnceLock::new();
-    if cfg!(chainrule_plain) {
-        return k.run::<F::Plain>();
-    }
-    let (arch, k) = (*ARCH.get_or_init(Arch::new), Inside(k, PhantomData::<F>));
+    let Some(arch) = arch() else { return k.run::<F::Plain>() };
+    let k = Inside(k, PhantomData::<F>);
     #[cfg(target_arch = "x86_64")]
     return match arch {
         // Not `arch.dispatch(k)`, which would compile the form that f64 never runs.

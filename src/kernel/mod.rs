@@ -7,6 +7,7 @@ mod groups;
 mod layer_norm;
 mod maps;
 mod picks;
+pub mod recurrent;
 mod reduce;
 mod rows;
 mod rules;
@@ -36,7 +37,7 @@ pub type Axes = [usize; MAX_AXES];
 
 macro_rules! kernels { ($( $(#[$doc:meta])* fn $name:ident($($arg:ident: $ty:ty),*) $(-> $ret:ty)? = $kernel:expr; )*) => {
     /// The concrete kernels of an element type.
-    pub trait Kernels: Maps + Products + transpose::Tile {
+    pub trait Kernels: Maps + Products + transpose::Tile + recurrent::Tiles {
         $( $(#[$doc])* fn $name($($arg: $ty),*) $(-> $ret)?; )*
     }
     macro_rules! instantiate { ($f:ident) => {
@@ -122,6 +123,10 @@ kernels! {
     /// The cotangents of its weight and bias.
     fn layer_norm_parameters(x: &[Self], stats: &[Self], y_bar: &[Self], weight: &mut [Self], bias: &mut [Self]) =
         |x, stats, y_bar, weight: &mut [Self], bias| layer_norm::parameters(weight.len(), 0, x, stats, y_bar, weight, bias);
+    /// A recurrent cell over a sequence.
+    fn recurrent_forward(job: recurrent::Forward<'_, Self>) = recurrent::forward;
+    /// Its reverse.
+    fn recurrent_backward(job: recurrent::Backward<'_, Self>) = recurrent::backward;
     /// Zero with probability `p`, else `x / (1 - p)`; the mask is a function of key and element.
     fn dropout(key: u64, p: f64, x: &[Self], out: &mut [Self]) = vector::dropout;
     /// The sum of the products of elements.

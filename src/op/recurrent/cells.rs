@@ -1,5 +1,5 @@
 //! One step of each cell, from ordinary ops.
-use crate::{core::TensorLike, tensor::Labels};
+use crate::{core::TensorLike, kernel::recurrent::Cells, tensor::Labels};
 use std::fmt;
 
 /// A recurrent cell: the recurrence that [`Sequence`](super::Sequence) runs. Implemented by [`RnnCell`], [`LstmCell`] and
@@ -11,6 +11,10 @@ pub trait Cell: Copy + fmt::Debug + Send + Sync + sealed::Sealed + 'static {
     const GATES: usize;
     /// Whether it has a cell state beside `h`.
     const CELL_STATE: bool;
+
+    /// Its fused kernel.
+    #[doc(hidden)]
+    fn kernel(self) -> Cells;
 
     /// The next `h` and cell state, from `W_ih x + b_ih` and `W_hh h + b_hh`, both of `[B, gates * H]`.
     #[track_caller]
@@ -78,6 +82,13 @@ impl Cell for RnnCell {
     const NAME: &'static str = "rnn";
     const GATES: usize = 1;
     const CELL_STATE: bool = false;
+    fn kernel(self) -> Cells {
+        match self.0 {
+            Nonlinearity::Tanh => Cells::Tanh,
+            Nonlinearity::Relu => Cells::Relu,
+            Nonlinearity::Linear => Cells::Linear,
+        }
+    }
     #[track_caller]
     fn step<T: TensorLike>(self, input: &T, before: &T, _: &T, _: Option<&T>) -> (T, Option<T>) {
         let z = TensorLike::add(input, before);
@@ -94,6 +105,9 @@ impl Cell for LstmCell {
     const NAME: &'static str = "lstm";
     const GATES: usize = 4;
     const CELL_STATE: bool = true;
+    fn kernel(self) -> Cells {
+        Cells::Lstm
+    }
     #[track_caller]
     fn step<T: TensorLike>(self, input: &T, before: &T, _: &T, c: Option<&T>) -> (T, Option<T>) {
         let z = TensorLike::add(input, before);
@@ -110,6 +124,9 @@ impl Cell for GruCell {
     const NAME: &'static str = "gru";
     const GATES: usize = 3;
     const CELL_STATE: bool = false;
+    fn kernel(self) -> Cells {
+        Cells::Gru
+    }
     #[track_caller]
     fn step<T: TensorLike>(self, input: &T, before: &T, h: &T, _: Option<&T>) -> (T, Option<T>) {
         let r = (gate(input, 0, 3) + gate(before, 0, 3)).sigmoid();

@@ -2,18 +2,10 @@
 use super::{Cell, StateRef, Weights};
 use crate::{
     core::TensorLike,
+    kernel::recurrent::Dims,
     tensor::{Labels, Shape},
 };
 use std::panic::Location;
-
-/// The sizes of a sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Dims {
-    pub(super) steps: usize,
-    pub(super) batch: usize,
-    pub(super) inputs: usize,
-    pub(super) hidden: usize,
-}
 
 /// The sizes, or a panic that names the cell, its weights and the caller's line.
 #[track_caller]

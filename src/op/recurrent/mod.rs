@@ -1,6 +1,7 @@
 //! Recurrent cells over whole sequences.
 mod cells;
 mod check;
+mod fused;
 
 pub use cells::{Cell, GruCell, LstmCell, Nonlinearity, RnnCell};
 
@@ -129,10 +130,16 @@ impl<F: Real, C: Cell> Composed<F> for Sequence<C> {
 
 impl<F: Real, C: Cell> OpMany<F> for Sequence<C> {
     const NAME: &'static str = C::NAME;
-    fn forward(&self, x: &[&Tensor<F>], _: &mut Saved<'_, F>) -> Outputs<Tensor<F>> {
-        self.compose(x)
+    fn forward(&self, x: &[&Tensor<F>], saved: &mut Saved<'_, F>) -> Outputs<Tensor<F>> {
+        let named = self.named(x);
+        let dims =
+            check::sequence::<C>(named.x.map(|x| x.shape()), self.tokens.as_ref(), &named.w, named.state.as_ref());
+        fused::forward(self, &named, dims, saved)
     }
     fn vjp<T: TensorLike<Elem = F>>(&self, cx: &mut Vjp<'_, T>) {
         T::composed_vjp(self, cx);
+    }
+    fn vjp_tensor(&self, cx: &mut Vjp<'_, Tensor<F>>) {
+        fused::vjp(self, cx);
     }
 }
