@@ -18,6 +18,7 @@ fn cases(ordinary: u32, strategy: impl Strategy<Value = Case>, property: impl Fn
     let failure_persistence = Some(Box::new(FileFailurePersistence::WithSource("regressions")) as Box<_>);
     let cases = if deep { 100 * ordinary } else { ordinary };
     let config = Config { cases, failure_persistence, source_file: Some("tests/recurrent.rs"), ..Config::default() };
+    let config = Config { max_global_rejects: cases, ..config };
     if let Err(e) = TestRunner::new(config).run(&strategy, |case| property(&case)) {
         panic!("{e}");
     }
