@@ -130,8 +130,8 @@ const fn flop(sizes: &[usize], batch: usize) -> f64 {
     (2 * batch * products) as f64
 }
 
-/// Products of `[gates * H, I]` and `[gates * H, H]` for each step of each sequence, and of a classifier if there are classes: forward,
-/// the weights' gradients, and those of the states, not of the data.
+/// Products of `[gates * H, I]` and `[gates * H, H]` for each step of each sequence, and of a classifier if there are
+/// classes: forward, the weights' gradients, and those of the states, not of the data.
 const fn recurrent_flop(gates: usize, inputs: usize, hidden: usize, classes: usize, steps: usize) -> f64 {
     let cell = gates * hidden * (2 * inputs + 3 * hidden);
     (2 * steps * (cell + 3 * hidden * classes)) as f64
