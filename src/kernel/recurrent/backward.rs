@@ -102,7 +102,7 @@ impl Sizes {
             x_sums: (inputs + 1) * x,
             token_sums: if tokens { dims.inputs * x } else { 0 },
             h_sums: (dims.hidden + 1) * h,
-            left: weights::scratch::<F>((inputs + 1).max(dims.hidden + 1), steps_of_chunk(dims) * dims.batch),
+            left: weights::scratch::<F>(inputs + dims.hidden + 2, steps_of_chunk(dims) * dims.batch),
             x_bar: if tokens || padded == dims.inputs { 0 } else { dims.steps * dims.batch * padded },
         }
     }
@@ -133,9 +133,11 @@ pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Backward<'_, F>) {
     if wants_x {
         pack::backward(dims, C::X, w_ih, dims.inputs, width, x_panels);
     }
-    let (x_sums, token_sums) = (scratch.take(sizes.x_sums), scratch.take(sizes.token_sums));
-    let (h_sums, left) = (scratch.take(sizes.h_sums), scratch.take(sizes.left));
-    for sums in [&mut *x_sums, &mut *token_sums, &mut *h_sums] {
+    // The planes of a GRU differ between the two products; otherwise one pass over them serves both.
+    let apart = C::KIND == Kind::Gru;
+    let sums = scratch.take(sizes.x_sums + sizes.h_sums);
+    let (token_sums, left) = (scratch.take(sizes.token_sums), scratch.take(sizes.left));
+    for sums in [&mut *sums, &mut *token_sums] {
         sums.fill(F::zero());
     }
     let padded = dims.inputs.next_multiple_of(UNITS);
@@ -154,7 +156,7 @@ pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Backward<'_, F>) {
         padded,
         heard: (!heard.is_empty()).then(|| Rows::new(heard, 1)),
     };
-    let (each, threads) = (dims.step(1, 1), worth(dims) && available() > 1);
+    let (each, threads) = (dims.step(1, 1), if worth(dims) { available() } else { 1 });
     let mut hi = dims.steps;
     while hi > 0 {
         let lo = hi.saturating_sub(1) / steps_of_chunk(dims) * steps_of_chunk(dims);
@@ -172,20 +174,30 @@ pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Backward<'_, F>) {
                 }
             };
             let inner = Side { data, first: None, width: inputs, ones: true };
-            weights::add(inner, bars(C::X), threads, x_sums, left);
             let step = dims.batch * dims.hidden;
             let data = &y[lo.saturating_sub(1) * step..(hi - 1) * step];
-            let past = Side { data, first: h0, width: dims.hidden, ones: true };
-            weights::add(past, bars(C::H), threads, h_sums, left);
+            let past = Side { data, first: h0, width: dims.hidden, ones: apart };
+            if apart {
+                let (x_sums, h_sums) = sums.split_at_mut(sizes.x_sums);
+                weights::add(&[inner], bars(C::X), threads, x_sums, left);
+                weights::add(&[past], bars(C::H), threads, h_sums, left);
+            } else {
+                weights::add(&[inner, past], bars(C::X), threads, sums, left);
+            }
         }
         hi = lo;
     }
     if let Some([w_ih_bar, w_hh_bar, b_ih_bar, b_hh_bar]) = &mut weights {
         let inputs = if tokens { 0 } else { dims.inputs };
-        pack::unpack(dims, C::X, if tokens { token_sums } else { x_sums }, dims.inputs, w_ih_bar);
+        let (x_sums, h_sums) = sums.split_at(sizes.x_sums);
+        pack::unpack(dims, C::X, if tokens { &*token_sums } else { x_sums }, dims.inputs, w_ih_bar);
         pack::unpack(dims, C::X, &x_sums[inputs * C::X.columns(dims)..], 1, b_ih_bar);
         pack::unpack(dims, C::H, h_sums, dims.hidden, w_hh_bar);
-        pack::unpack(dims, C::H, &h_sums[dims.hidden * C::H.columns(dims)..], 1, b_hh_bar);
+        if apart {
+            pack::unpack(dims, C::H, &h_sums[dims.hidden * C::H.columns(dims)..], 1, b_hh_bar);
+        } else {
+            b_hh_bar.copy_from_slice(b_ih_bar);
+        }
     }
     first_states::<F, C>(shared, gates, carry, h_bar, h0_bar, c0_bar);
     if wants_x && padded != dims.inputs {

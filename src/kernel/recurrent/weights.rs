@@ -1,6 +1,6 @@
 //! Gradients of weights: rows of inputs times cotangents of gates, while those are in the cache.
 use super::{
-    layout::{Dims, Planes, UNITS, row_tiles},
+    layout::{Dims, PARTS, Planes, UNITS, row_tiles},
     wide::{Apart, Tiled, Tiles, Wide},
 };
 use crate::{kernel::threads::both, real::Base};
@@ -39,6 +39,18 @@ impl<F: Base> Side<'_, F> {
         to.zip(self.data.chunks_exact(self.width)).for_each(|(to, from)| self.pick(from, m, to));
     }
 
+    /// One of its numbers.
+    fn at(&self, rows: usize, r: usize, m: usize) -> F {
+        if m == self.width {
+            return F::one();
+        }
+        let missing = rows - self.data.len() / self.width;
+        match r.checked_sub(missing) {
+            Some(r) => self.data[r * self.width + m],
+            None => self.first.map_or(F::zero(), |first| first[r * self.width + m]),
+        }
+    }
+
     #[inline(always)]
     fn pick<const N: usize>(&self, from: &[F], m: usize, to: &mut [F; N]) {
         match from[m..].first_chunk::<N>() {
@@ -63,62 +75,79 @@ pub(super) struct Bars<'a, F> {
     pub(super) steps: (usize, usize),
 }
 
-/// Adds `left^T bars` to `sums` of `[depth][columns]`; `scratch` has room for the left operand.
-pub(super) fn add<F: Tiles>(side: Side<'_, F>, bars: Bars<'_, F>, threads: bool, sums: &mut [F], scratch: &mut [F]) {
-    let tiles = side.depth().div_ceil(TILE);
-    split(side, bars, 0..tiles, threads, sums, scratch);
+/// Adds `left^T bars` to `sums` of `[depth][columns]`, for the columns of all sides, one after the other; `scratch` has room for the
+/// left operand.
+pub(super) fn add<F: Tiles>(
+    sides: &[Side<'_, F>],
+    bars: Bars<'_, F>,
+    threads: usize,
+    sums: &mut [F],
+    scratch: &mut [F],
+) {
+    let depth: usize = sides.iter().map(Side::depth).sum();
+    split(sides, bars, 0..depth, threads.min(PARTS), &mut sums[..depth * bars.planes.columns(bars.dims)], scratch);
 }
 
-/// Rows of the sums that are worked on together; threads take whole ones. A multiple of the rows of every register tile.
-const TILE: usize = 12;
-
-/// Numbers of scratch: the left operand, and a panel of the right one for each of two threads.
+/// Numbers of scratch: the left operand, and a panel of the right one for each thread.
 pub(super) fn scratch<F: Tiles>(depth: usize, rows: usize) -> usize {
-    (depth.next_multiple_of(TILE) + 2 * F::tile_width()) * rows
+    (depth + PARTS * F::tile_width()) * rows
 }
 
 fn split<F: Tiles>(
-    side: Side<'_, F>,
+    sides: &[Side<'_, F>],
     bars: Bars<'_, F>,
-    tiles: Range<usize>,
-    threads: bool,
+    depth: Range<usize>,
+    threads: usize,
     sums: &mut [F],
     scratch: &mut [F],
 ) {
     let (rows, columns) = ((bars.steps.1 - bars.steps.0) * bars.dims.batch, bars.planes.columns(bars.dims));
-    if threads && tiles.len() > 1 {
-        let half = tiles.len() / 2;
-        let (low, high) = sums.split_at_mut(half * TILE * columns);
-        let (near, far) = scratch.split_at_mut((half * TILE + F::tile_width()) * rows);
-        let middle = tiles.start + half;
+    if threads > 1 && depth.len() > F::tile_rows() {
+        let half = (depth.len() / 2).next_multiple_of(F::tile_rows());
+        let (low, high) = sums.split_at_mut(half * columns);
+        let (few, many) = (threads / 2, threads.div_ceil(2));
+        let (near, far) = scratch.split_at_mut((half + many * F::tile_width()) * rows);
+        let middle = depth.start + half;
         both(
-            || split(side, bars, tiles.start..middle, false, low, near),
-            || split(side, bars, middle..tiles.end, false, high, far),
+            || split(sides, bars, depth.start..middle, many, low, near),
+            || split(sides, bars, middle..depth.end, few, high, far),
         );
         return;
     }
-    let range = tiles.start * TILE..side.depth().min(tiles.end * TILE);
     let mut at = 0;
-    for (m, n) in groups::<F>(range.len()) {
-        let (m, out) = (range.start + m, &mut scratch[at..]);
+    for (m, n) in row_tiles(depth.len(), F::tile_rows()) {
+        let (m, out) = (depth.start + m, &mut scratch[at..]);
         match n {
-            1 => side.pack::<1>(rows, m, out),
-            2 => side.pack::<2>(rows, m, out),
-            3 => side.pack::<3>(rows, m, out),
-            4 => side.pack::<4>(rows, m, out),
-            5 => side.pack::<5>(rows, m, out),
-            6 => side.pack::<6>(rows, m, out),
+            1 => pack::<F, 1>(sides, rows, m, out),
+            2 => pack::<F, 2>(sides, rows, m, out),
+            3 => pack::<F, 3>(sides, rows, m, out),
+            4 => pack::<F, 4>(sides, rows, m, out),
+            5 => pack::<F, 5>(sides, rows, m, out),
+            6 => pack::<F, 6>(sides, rows, m, out),
             n => unreachable!("a tile of {n} rows"),
         }
         at += rows * n;
     }
     let (left, panel) = scratch.split_at_mut(at);
-    F::tiled(Add { bars, depth: range.len(), sums, left, panel: &mut panel[..F::tile_width() * rows] });
+    F::tiled(Add { bars, depth: depth.len(), sums, left, panel: &mut panel[..F::tile_width() * rows] });
 }
 
-/// The register tiles of `depth` rows.
-fn groups<F: Tiles>(depth: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
-    row_tiles(depth, F::tile_rows())
+/// Columns `m..m + N` of all sides.
+fn pack<F: Base, const N: usize>(sides: &[Side<'_, F>], rows: usize, m: usize, out: &mut [F]) {
+    let mut first = 0;
+    for side in sides {
+        let end = first + side.depth();
+        if first <= m && m + N <= end {
+            return side.pack::<N>(rows, m - first, out);
+        }
+        // A tile across the border of two sides.
+        for column in m.max(first)..end.min(m + N) {
+            for (r, to) in out[..rows * N].chunks_exact_mut(N).enumerate() {
+                to[column - m] = side.at(rows, r, column - first);
+            }
+        }
+        first = end;
+    }
 }
 
 struct Add<'a, F> {

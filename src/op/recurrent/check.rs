@@ -15,36 +15,50 @@ pub(super) fn sequence<C: Cell>(
     w: &Weights<'_, impl TensorLike>,
     state: Option<&StateRef<'_, impl TensorLike>>,
 ) -> Dims {
-    let (ih, hh) = (w.w_ih.shape(), w.w_hh.shape());
-    let fail = |what: String| -> ! {
-        panic!("{} (w_ih {ih}, w_hh {hh}): {what} ({})", C::NAME, Location::caller());
-    };
-    let (&[rows, inputs], &[gates, hidden]) = (&*ih, &*hh) else { fail("weights need 2 axes".into()) };
-    if gates != C::GATES * hidden || rows != gates {
-        fail(format!("w_ih needs {0} * H rows and w_hh the shape [{0} * H, H]", C::GATES));
+    match sizes::<C>(x, tokens, w, state) {
+        Ok(dims) => dims,
+        Err(what) => {
+            let (ih, hh) = (w.w_ih.shape(), w.w_hh.shape());
+            panic!("{} (w_ih {ih}, w_hh {hh}): {what} ({})", C::NAME, Location::caller())
+        }
     }
-    let (steps, batch) = match (x.as_deref(), tokens) {
-        (Some(&[steps, batch, n]), _) if n == inputs => (steps, batch),
-        (Some(&[_, _, n]), _) => fail(format!("x of shape {} has {n} inputs, not {inputs}", x.unwrap_or(ih))),
-        (Some(_), _) => fail(format!("x of shape {} is not [T, B, {inputs}], time first", x.unwrap_or(ih))),
+}
+
+fn sizes<C: Cell>(
+    x: Option<Shape>,
+    tokens: Option<&Labels>,
+    w: &Weights<'_, impl TensorLike>,
+    state: Option<&StateRef<'_, impl TensorLike>>,
+) -> Result<Dims, String> {
+    let (ih, hh) = (w.w_ih.shape(), w.w_hh.shape());
+    let (&[rows, inputs], &[gates, hidden]) = (&*ih, &*hh) else { return Err("weights need 2 axes".into()) };
+    if gates != C::GATES * hidden || rows != gates {
+        return Err(format!("w_ih needs {0} * H rows and w_hh the shape [{0} * H, H]", C::GATES));
+    }
+    let (steps, batch) = match (x, tokens) {
+        (Some(x), _) => match *x {
+            [steps, batch, n] if n == inputs => (steps, batch),
+            [_, _, n] => return Err(format!("x of shape {x} has {n} inputs, not {inputs}")),
+            _ => return Err(format!("x of shape {x} is not [T, B, {inputs}], time first")),
+        },
         (None, Some(tokens)) => match *tokens.shape() {
             [steps, batch] if tokens.classes() <= inputs => (steps, batch),
-            [_, _] => fail(format!("tokens of {} classes, but there are {inputs} inputs", tokens.classes())),
-            _ => fail(format!("tokens of shape {} are not [T, B], time first", tokens.shape())),
+            [_, _] => return Err(format!("tokens of {} classes, but there are {inputs} inputs", tokens.classes())),
+            _ => return Err(format!("tokens of shape {} are not [T, B], time first", tokens.shape())),
         },
         (None, None) => unreachable!("either a tensor or tokens"),
     };
     for (name, b) in w.bias.iter().flat_map(|(ih, hh)| [("b_ih", ih.shape()), ("b_hh", hh.shape())]) {
         if *b != [gates] {
-            fail(format!("{name} has shape {b}, not [{gates}]"));
+            return Err(format!("{name} has shape {b}, not [{gates}]"));
         }
     }
     for (name, s) in state.iter().flat_map(|s| [Some(("h0", s.h.shape())), s.c.map(|c| ("c0", c.shape()))]).flatten() {
         if *s != [batch, hidden] {
-            fail(format!("the first state {name} has shape {s}, not [B, H] = [{batch}, {hidden}]"));
+            return Err(format!("the first state {name} has shape {s}, not [B, H] = [{batch}, {hidden}]"));
         }
     }
-    Dims { steps, batch, inputs, hidden }
+    Ok(Dims { steps, batch, inputs, hidden })
 }
 
 /// The tokens of step `t`.
