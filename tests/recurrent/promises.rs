@@ -29,9 +29,10 @@ fn same_bits<F: Real>(case: &Case) {
 #[test]
 fn the_same_bits_for_any_number_of_threads() {
     for kind in KINDS {
-        for (batch, width) in [(5, 70), (16, 33), (33, 64), (64, 17), (64, 130)] {
+        // Each is large enough for threads.
+        for (steps, batch, width) in [(100, 5, 70), (100, 16, 33), (40, 33, 64), (100, 64, 17), (20, 64, 130)] {
             for tokens in [false, true] {
-                let case = Case { tokens, ..case(kind, [20, batch, 10], &[width]) };
+                let case = Case { tokens, ..case(kind, [steps, batch, 10], &[width]) };
                 same_bits::<f32>(&case);
                 same_bits::<f64>(&case);
             }
