@@ -39,7 +39,10 @@ pub(super) trait Cell: Copy + Send + Sync {
     const NEEDS_BEFORE: bool;
     /// Planes whose means are reported, by name.
     const REPORTED: &'static [(&'static str, usize)];
-    fn forward<L: Number>(z: Gates<L>, before: L) -> Step<L>;
+    /// What a gate does to its sum by itself. (Apart from `forward`: a loop over one nonlinearity keeps its constants in registers.)
+    fn gate<L: Number>(plane: usize, z: L) -> L;
+    /// From gates to states.
+    fn forward<L: Number>(gates: Gates<L>, before: L) -> Step<L>;
     /// `h_bar` is the whole cotangent of `h`, `carry` what the step after handed on (for a GRU it is part of `h_bar` already).
     fn backward<L: Number>(keep: Gates<L>, before: L, c: L, h_bar: L, carry: L) -> Back<L>;
 }
@@ -77,8 +80,11 @@ impl Cell for Lstm {
     const NEEDS_BEFORE: bool = true;
     const REPORTED: &'static [(&'static str, usize)] = &[("i", 0), ("f", 1), ("o", 3)];
     #[inline(always)]
+    fn gate<L: Number>(plane: usize, z: L) -> L {
+        if plane == 2 { z.tanh() } else { z.sigmoid() }
+    }
+    #[inline(always)]
     fn forward<L: Number>([i, f, g, o]: Gates<L>, c: L) -> Step<L> {
-        let [i, f, g, o] = [i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()];
         let c = f * c + i * g;
         Step { keep: [i, f, g, o], c, h: o * c.tanh() }
     }
@@ -106,8 +112,11 @@ impl Cell for Gru {
     const NEEDS_BEFORE: bool = true;
     const REPORTED: &'static [(&'static str, usize)] = &[("r", 1), ("z", 2)];
     #[inline(always)]
+    fn gate<L: Number>(plane: usize, z: L) -> L {
+        if plane == 1 || plane == 2 { z.sigmoid() } else { z }
+    }
+    #[inline(always)]
     fn forward<L: Number>([x, r, z, before_n]: Gates<L>, h: L) -> Step<L> {
-        let (r, z) = (r.sigmoid(), z.sigmoid());
         let n = (r * before_n + x).tanh();
         Step { keep: [n, r, z, before_n], c: h, h: z * (h - n) + n }
     }
@@ -134,8 +143,11 @@ macro_rules! rnn { ($( $(#[$doc:meta])* $name:ident |$z:ident| $phi:expr, |$h:id
         const NEEDS_BEFORE: bool = false;
         const REPORTED: &'static [(&'static str, usize)] = &[];
         #[inline(always)]
-        fn forward<L: Number>([$z, ..]: Gates<L>, _: L) -> Step<L> {
-            let h = $phi;
+        fn gate<L: Number>(_: usize, $z: L) -> L {
+            $phi
+        }
+        #[inline(always)]
+        fn forward<L: Number>([h, ..]: Gates<L>, _: L) -> Step<L> {
             Step { keep: [h; 4], c: h, h }
         }
         #[inline(always)]

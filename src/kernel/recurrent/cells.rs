@@ -80,8 +80,8 @@ fn before<F: Base>(b: Before<'_, F>, w: Where, u: usize, r: usize) -> [F; UNITS]
 /// From sums to gates and states.
 pub(super) struct Forward<'a, F, C> {
     pub(super) at: Where,
-    /// `[blocks][rows][planes][UNITS]`: the sums.
-    pub(super) sums: &'a [F],
+    /// `[blocks][rows][planes][UNITS]`: the sums; overwritten.
+    pub(super) sums: &'a mut [F],
     /// The same: what the reverse needs.
     pub(super) gates: &'a mut [F],
     pub(super) before: Before<'a, F>,
@@ -97,18 +97,25 @@ impl<F: Base, C: Cell> Loop<F> for Forward<'_, F, C> {
     #[inline(always)]
     fn run<L: Lane<F>>(self) {
         let (w, planes) = (self.at, C::X.of);
+        for p in 0..planes {
+            for z in self.sums.chunks_exact_mut(planes * UNITS) {
+                let z = &mut z[p * UNITS..][..UNITS];
+                let mut gate = read(z);
+                for l in 0..UNITS {
+                    gate[l] = C::gate(p, L::load(gate[l])).store();
+                }
+                z.copy_from_slice(&gate);
+            }
+        }
         let (mut u, mut r) = (0, 0);
         let sums = self.sums.chunks_exact(planes * UNITS);
         for (cell, (z, gates)) in sums.zip(self.gates.chunks_exact_mut(planes * UNITS)).enumerate() {
             let past = before(self.before, w, u, r);
-            let mut keep = [[F::zero(); UNITS]; 4];
-            for p in 0..planes {
-                keep[p] = read(&z[p * UNITS..]);
-            }
+            let mut keep = if planes == 4 { read_gates::<F, 4>(z) } else { read_gates::<F, 1>(z) };
             let (mut c, mut h) = ([F::zero(); UNITS], [F::zero(); UNITS]);
             for l in 0..UNITS {
-                let sums = [L::load(keep[0][l]), L::load(keep[1][l]), L::load(keep[2][l]), L::load(keep[3][l])];
-                let step = C::forward(sums, L::load(past[l]));
+                let gate = [L::load(keep[0][l]), L::load(keep[1][l]), L::load(keep[2][l]), L::load(keep[3][l])];
+                let step = C::forward(gate, L::load(past[l]));
                 for p in 0..planes {
                     keep[p][l] = step.keep[p].store();
                 }
@@ -173,7 +180,7 @@ impl<F: Base> Arriving<'_, F> {
 }
 
 #[inline(always)]
-fn gates<F: Base, const PLANES: usize>(z: &[F]) -> [[F; UNITS]; 4] {
+fn read_gates<F: Base, const PLANES: usize>(z: &[F]) -> [[F; UNITS]; 4] {
     let mut keep = [[F::zero(); UNITS]; 4];
     for p in 0..PLANES {
         keep[p] = read(&z[p * UNITS..]);
@@ -208,7 +215,7 @@ impl<F: Base, C: Cell> Loop<F> for Backward<'_, F, C> {
                 carry = read(&self.carry[cell * UNITS..]);
             }
             let seen = self.arriving.seen::<C>(u, r, &carry);
-            let mut keep = if planes == 4 { gates::<F, 4>(z) } else { gates::<F, 1>(z) };
+            let mut keep = if planes == 4 { read_gates::<F, 4>(z) } else { read_gates::<F, 1>(z) };
             for l in 0..UNITS {
                 let kept = [L::load(keep[0][l]), L::load(keep[1][l]), L::load(keep[2][l]), L::load(keep[3][l])];
                 let (past, c) = (L::load(seen.past[l]), L::load(seen.c[l]));
@@ -269,7 +276,7 @@ impl<F: Base, C: Cell> Loop<F> for Listen<'_, F, C> {
                 carry = read(&self.carry[cell * UNITS..]);
             }
             let seen = self.arriving.seen::<C>(cell / w.rows, cell % w.rows, &carry);
-            let keep = if planes == 4 { gates::<F, 4>(z) } else { gates::<F, 1>(z) };
+            let keep = if planes == 4 { read_gates::<F, 4>(z) } else { read_gates::<F, 1>(z) };
             for (k, bar) in [&seen.total, &seen.transported].into_iter().enumerate() {
                 for l in 0..UNITS {
                     h[k][l] += bar[l].f64() * bar[l].f64();

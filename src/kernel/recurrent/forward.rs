@@ -139,7 +139,7 @@ fn walk<F: Tiles + Lanes, C: Cell>(
                 let unit = n * C::X.of * UNITS;
                 let at = dims.cells(skipped, C::X.of) + t * dims.step(n, C::X.of);
                 let gates = &mut gates[at + blocks.start * unit..at + blocks.end * unit];
-                let sums = &z[skipped * blocks.len() * C::X.of * UNITS..][..blocks.len() * unit];
+                let sums = &mut z[skipped * blocks.len() * C::X.of * UNITS..][..blocks.len() * unit];
                 let range = blocks.start * n * UNITS..blocks.end * n * UNITS;
                 let states = if lstm { &mut c[dims.cells(skipped, 1)..][..dims.cells(n, 1)] } else { &mut [][..] };
                 let (c_past, c_now) = states.split_at_mut(if lstm { t * dims.step(n, 1) } else { 0 });
