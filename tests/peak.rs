@@ -94,6 +94,28 @@ fn checkpoints_keep_one_block() {
     }
 }
 
+/// An LSTM keeps six numbers a cell, four gates, `c` and `h`; a step takes at most a fifth more, beside the data, the cotangent of
+/// the outputs, and the weights with their gradients.
+fn a_sequence_keeps_six_numbers_a_cell() {
+    let (t, b, n) = (128, 64, 128);
+    let run = || {
+        let mut rng = Rng::seed(1);
+        let (net, mut tape) = (Lstm::new(n, n, &mut rng), Tape::new());
+        let x = Tensor::normal([t, b, n], 0.0, 1.0, &mut rng);
+        let mut peak = 0;
+        for _ in 0..2 {
+            net.forward(&tape.begin().constant(&x)).sum().backward(&net).expect("gradients");
+            peak = peak.max(tape.peak_bytes());
+        }
+        peak
+    };
+    let (allocated, peak) = measured(run);
+    let (cell, weights) = (4 * t * b * n, 4 * 8 * n * (n + 1));
+    let expected = 2 * cell + 6 * cell + 6 * cell / 5 + 2 * weights;
+    println!("lstm: allocator {allocated}, tape {peak}, expected at most {expected}");
+    assert!(peak <= expected, "{peak}, expected {expected}");
+}
+
 /// What `stats` says of a recording is what beginning anew gives back.
 fn stats_are_what_the_recording_holds() {
     let mut tape = Tape::<f32>::new();
@@ -116,5 +138,6 @@ fn stats_are_what_the_recording_holds() {
 fn one_after_the_other() {
     the_tape_counts_what_the_allocator_sees();
     checkpoints_keep_one_block();
+    a_sequence_keeps_six_numbers_a_cell();
     stats_are_what_the_recording_holds();
 }
