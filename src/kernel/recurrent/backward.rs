@@ -92,25 +92,25 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn of<F: Tiles, C: Cell>(dims: Dims, tokens: bool) -> Self {
+    fn of<F: Tiles, C: Cell>(dims: Dims, tokens: bool, wants_x: bool) -> Self {
         let padded = dims.inputs.next_multiple_of(UNITS);
         let (width, x, h) = (F::tile_width(), C::X.columns(dims), C::H.columns(dims));
         let inputs = if tokens { 0 } else { dims.inputs };
         Self {
             states: dims.step(dims.batch, 1),
             h_panels: panels(dims.blocks() * UNITS, h, width),
-            x_panels: if tokens { 0 } else { panels(padded, x, width) },
+            x_panels: if wants_x { panels(padded, x, width) } else { 0 },
             x_sums: (inputs + 1) * x,
             token_sums: if tokens { dims.inputs * x } else { 0 },
             h_sums: (dims.hidden + 1) * h,
             left: weights::scratch::<F>(inputs + dims.hidden + 2, steps_of_chunk(dims) * dims.batch),
-            x_bar: if tokens || padded == dims.inputs { 0 } else { dims.steps * dims.batch * padded },
+            x_bar: if !wants_x || padded == dims.inputs { 0 } else { dims.steps * dims.batch * padded },
         }
     }
 }
 
-pub(super) fn scratch<F: Tiles, C: Cell>(dims: Dims, tokens: bool) -> usize {
-    let s = Sizes::of::<F, C>(dims, tokens);
+pub(super) fn scratch<F: Tiles, C: Cell>(dims: Dims, tokens: bool, wants_x: bool) -> usize {
+    let s = Sizes::of::<F, C>(dims, tokens, wants_x);
     3 * s.states + s.h_panels + s.x_panels + s.x_sums + s.token_sums + s.h_sums + s.left + s.x_bar
 }
 
@@ -123,14 +123,14 @@ pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Backward<'_, F>) {
         job;
     let (mut weights, heard) = (job.weights, job.heard);
     let (width, tokens) = (F::tile_width(), matches!(x, Input::Tokens(_)));
-    let (sizes, mut scratch) = (Sizes::of::<F, C>(dims, tokens), Scratch(scratch));
+    let wants_x = !x_bar.is_empty();
+    let (sizes, mut scratch) = (Sizes::of::<F, C>(dims, tokens, wants_x), Scratch(scratch));
     let [first, carry, h_bar] = [0; 3].map(|_| scratch.take(sizes.states));
     states(dims, c0, first);
     carry.fill(F::zero());
     states(dims, (!last_bar.is_empty()).then_some(last_bar), carry);
     let (h_panels, x_panels) = (scratch.take(sizes.h_panels), scratch.take(sizes.x_panels));
     pack::backward(dims, C::H, w_hh, dims.hidden, width, h_panels);
-    let wants_x = !x_bar.is_empty();
     if wants_x {
         pack::backward(dims, C::X, w_ih, dims.inputs, width, x_panels);
     }
@@ -142,7 +142,7 @@ pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Backward<'_, F>) {
         sums.fill(F::zero());
     }
     let padded = dims.inputs.next_multiple_of(UNITS);
-    let wide = scratch.take(if wants_x { sizes.x_bar } else { 0 });
+    let wide = scratch.take(sizes.x_bar);
     let shared = Shared {
         dims,
         h0,
@@ -287,7 +287,7 @@ fn walk<F: Tiles + Lanes, C: Cell>(
     };
     for t in steps.clone().rev() {
         let last = t + 1 == dims.steps;
-        for blocks in dims.groups(own.len(), planes, s.width) {
+        for blocks in dims.groups(own.len(), planes, 1, s.width) {
             if !last {
                 let slabs = slabs(t + 1, &|skipped| dims.step(skipped, 1), &|rows| rows * UNITS);
                 to_states::<F, C>(s, &slabs[..parts.len()], blocks.clone(), gates, h_bar);
@@ -299,17 +299,22 @@ fn walk<F: Tiles + Lanes, C: Cell>(
                 let range = blocks.start * unit..blocks.end * unit;
                 let states = dims.step(skipped, 1)..dims.step(skipped + part.rows, 1);
                 let h_bar = if last { &[][..] } else { &h_bar[states.clone()] };
-                let arriving = s.arriving::<C>(t, part, range.clone(), blocks.start, h_bar);
                 let at = dims.cells(skipped, planes) + t * dims.step(part.rows, planes);
                 let gates = &mut gates[at + range.start * planes..at + range.end * planes];
-                let carry = &mut carry[states][range];
+                let carry = &mut carry[states][range.clone()];
                 if let Some(heard) = s.heard {
-                    let sums = vectorised(cells::Listen { arriving, gates, carry, cell: PhantomData::<C> });
                     let row = k * dims.steps + t;
                     // SAFETY: the sums of a part belong to the one thread that walks through it.
                     #[allow(unsafe_code)]
-                    unsafe { &mut heard.write(row..row + 1)[0] }.add(&sums);
+                    let sums = unsafe { &mut heard.write(row..row + 1)[0] };
+                    // Block by block: groups depend on how many rows a thread has.
+                    for (n, u) in blocks.clone().enumerate() {
+                        let arriving = s.arriving::<C>(t, part, u * unit..(u + 1) * unit, u, h_bar);
+                        let (gates, carry) = (&gates[n * unit * planes..][..unit * planes], &carry[n * unit..][..unit]);
+                        sums.add(&vectorised(cells::Listen { arriving, gates, carry, cell: PhantomData::<C> }));
+                    }
                 }
+                let arriving = s.arriving::<C>(t, part, range, blocks.start, h_bar);
                 vectorised(cells::Backward { arriving, gates, carry, cell: PhantomData::<C> });
             }
         }

@@ -236,23 +236,80 @@ impl<F: Base, C: Cell> Loop<F> for Backward<'_, F, C> {
     }
 }
 
+/// A sum of squares that neither overflows nor underflows: small, ordinary and large numbers apart, the first and last scaled
+/// by `2^+-600`.
+///
+/// Source: Blue, "A portable Fortran program to find the Euclidean norm of a vector", 1978.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Squares([f64; 3]);
+
+impl Squares {
+    /// Beyond this, and below its inverse, squares are scaled.
+    const LARGE: f64 = 1e140;
+    const UP: f64 = f64::from_bits((1023 + 600) << 52);
+    const DOWN: f64 = f64::from_bits((1023 - 600) << 52);
+
+    fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(a, b)| *a += b);
+    }
+
+    /// `log10` of the norm; minus infinity for 0.
+    pub fn log10_norm(&self) -> f64 {
+        let Self([small, middle, large]) = *self;
+        if large > 0.0 {
+            return 0.5 * (large + middle * Self::DOWN * Self::DOWN).log10() + 600.0 * 2f64.log10();
+        }
+        if middle > 0.0 {
+            return 0.5 * (middle + small * Self::DOWN * Self::DOWN).log10();
+        }
+        0.5 * small.log10() - 600.0 * 2f64.log10()
+    }
+}
+
+/// Squares of each lane.
+#[derive(Clone, Copy)]
+struct Lanes([[f64; UNITS]; 3]);
+
+impl Lanes {
+    #[inline(always)]
+    fn add<F: Base>(&mut self, x: &[F; UNITS]) {
+        for l in 0..UNITS {
+            let x = x[l].f64();
+            if size_of::<F>() < size_of::<f64>() {
+                self.0[1][l] += x * x; // always representable
+                continue;
+            }
+            let (small, large) = (x.abs() < 1.0 / Squares::LARGE, x.abs() > Squares::LARGE);
+            let middle = if small | large { 0.0 } else { x };
+            let (up, down) = (x * Squares::UP, x * Squares::DOWN);
+            self.0[0][l] += if small { up * up } else { 0.0 };
+            self.0[1][l] += middle * middle;
+            self.0[2][l] += if large { down * down } else { 0.0 };
+        }
+    }
+    fn sum(&self) -> Squares {
+        Squares(self.0.map(|lanes| lanes.iter().sum()))
+    }
+}
+
 /// What is told of a step: sums over cells.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sums {
-    /// Squares of the cotangent of `h`, and of its part that came from the step after.
-    pub h: [f64; 2],
+    /// Of the cotangent of `h`, and of its part that came from the step after.
+    pub h: [Squares; 2],
     /// The same for the cell state of an LSTM.
-    pub c: [f64; 2],
+    pub c: [Squares; 2],
     /// Gates, in the order in which they are reported.
     pub gates: [f64; 3],
 }
 
 impl Sums {
     pub(super) fn add(&mut self, other: &Self) {
-        let add = |a: &mut [f64], b: &[f64]| a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
-        add(&mut self.h, &other.h);
-        add(&mut self.c, &other.c);
-        add(&mut self.gates, &other.gates);
+        for k in 0..2 {
+            self.h[k].add(&other.h[k]);
+            self.c[k].add(&other.c[k]);
+        }
+        self.gates.iter_mut().zip(other.gates).for_each(|(a, b)| *a += b);
     }
 }
 
@@ -269,7 +326,8 @@ impl<F: Base, C: Cell> Loop<F> for Listen<'_, F, C> {
     #[inline(always)]
     fn run<L: Lane<F>>(self) -> Sums {
         let (w, planes) = (self.arriving.at, C::X.of);
-        let (mut h, mut c, mut means) = ([[0.0; UNITS]; 2], [[0.0; UNITS]; 2], [[0.0; UNITS]; 3]);
+        let none = Lanes([[0.0; UNITS]; 3]);
+        let (mut h, mut c, mut means) = ([none; 2], [none; 2], [[0.0; UNITS]; 3]);
         for (cell, z) in self.gates.chunks_exact(planes * UNITS).enumerate() {
             let mut carry = [F::zero(); UNITS];
             if C::CARRIES {
@@ -278,17 +336,16 @@ impl<F: Base, C: Cell> Loop<F> for Listen<'_, F, C> {
             let seen = self.arriving.seen::<C>(cell / w.rows, cell % w.rows, &carry);
             let keep = if planes == 4 { read_gates::<F, 4>(z) } else { read_gates::<F, 1>(z) };
             for (k, bar) in [&seen.total, &seen.transported].into_iter().enumerate() {
-                for l in 0..UNITS {
-                    h[k][l] += bar[l].f64() * bar[l].f64();
-                }
+                h[k].add(bar);
                 if C::KIND == Kind::Lstm {
+                    let mut c_bar = [F::zero(); UNITS];
                     for l in 0..UNITS {
                         let kept = [L::load(keep[0][l]), L::load(keep[1][l]), L::load(keep[2][l]), L::load(keep[3][l])];
                         let (past, now) = (L::load(seen.past[l]), L::load(seen.c[l]));
                         let back = C::backward(kept, past, now, L::load(bar[l]), L::load(carry[l]));
-                        let bar = back.state_bar.store().f64();
-                        c[k][l] += bar * bar;
+                        c_bar[l] = back.state_bar.store();
                     }
+                    c[k].add(&c_bar);
                 }
             }
             for (sum, (_, p)) in means.iter_mut().zip(C::REPORTED) {
@@ -297,7 +354,7 @@ impl<F: Base, C: Cell> Loop<F> for Listen<'_, F, C> {
                 }
             }
         }
-        let sum = |x: [f64; UNITS]| x.iter().sum::<f64>();
-        Sums { h: h.map(sum), c: c.map(sum), gates: means.map(sum) }
+        let gates = means.map(|lanes| lanes.iter().sum::<f64>());
+        Sums { h: h.map(|lanes| lanes.sum()), c: c.map(|lanes| lanes.sum()), gates }
     }
 }

@@ -128,7 +128,7 @@ fn walk<F: Tiles + Lanes, C: Cell>(
     let own = dims.rows(parts.clone());
     for t in 0..dims.steps {
         let rows = t * dims.batch + own.start..t * dims.batch + own.end;
-        for blocks in dims.groups(own.len(), C::X.of, s.width) {
+        for blocks in dims.groups(own.len(), C::X.of, C::X.gates.len(), s.width) {
             // SAFETY: the rows of a part belong to the one thread that walks through it, and this is the step before.
             #[allow(unsafe_code)]
             let past = (t > 0).then(|| unsafe { s.y.read(rows.start - dims.batch..rows.end - dims.batch) });

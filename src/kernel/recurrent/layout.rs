@@ -36,10 +36,16 @@ impl Dims {
         self.hidden.div_ceil(UNITS)
     }
 
-    /// Blocks of units whose gates are computed before their cells are: as many as fit into the first cache, of `rows` rows, and
-    /// fill whole tiles.
-    pub(super) fn groups(self, rows: usize, planes: usize, width: usize) -> impl Iterator<Item = Range<usize>> {
-        let least = if planes.is_multiple_of(width.div_ceil(UNITS)) { 1 } else { 4 };
+    /// Blocks of units whose gates, `planes` of them, are computed before their cells are: as many as fit into the first cache, of
+    /// `rows` rows, and fill whole tiles of `width` in products that have `columns` planes.
+    pub(super) fn groups(
+        self,
+        rows: usize,
+        planes: usize,
+        columns: usize,
+        width: usize,
+    ) -> impl Iterator<Item = Range<usize>> {
+        let least = if (columns * UNITS).is_multiple_of(width) { 1 } else { width.div_ceil(UNITS) };
         let group = (GROUP / (rows * planes * UNITS).max(1)).max(1).next_multiple_of(least);
         let blocks = self.blocks();
         (0..blocks).step_by(group).map(move |u| u..blocks.min(u + group))
@@ -72,7 +78,7 @@ impl Dims {
 }
 
 /// As many parts as there may be.
-pub(super) const PARTS: usize = 8;
+pub(super) const PARTS: usize = 32;
 
 /// Splits `0..n` into the fewest pieces of at most `most`, as equal as possible: (first, how many).
 pub(super) fn row_tiles(n: usize, most: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
@@ -103,5 +109,43 @@ impl Planes {
     /// Columns of a product over all units.
     pub(super) fn columns(self, dims: Dims) -> usize {
         dims.blocks() * self.gates.len() * UNITS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Dims, UNITS};
+
+    #[test]
+    fn groups_fill_whole_tiles() {
+        for (planes, columns) in [(1, 1), (4, 4), (4, 3), (4, 1)] {
+            for width in [8, 16, 64] {
+                for rows in (0..70).chain([100, 125, 129, 1000]) {
+                    for hidden in [1, 16, 17, 33, 100, 113, 128, 512, 700] {
+                        let dims = Dims { steps: 1, batch: rows, inputs: 1, hidden };
+                        let mut end = 0;
+                        for blocks in dims.groups(rows, planes, columns, width) {
+                            assert_eq!(blocks.start, end);
+                            assert!(!blocks.is_empty() && (blocks.start * columns * UNITS).is_multiple_of(width));
+                            end = blocks.end;
+                        }
+                        assert_eq!(end, dims.blocks(), "{planes} {columns} {width} {rows} {hidden}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn parts_cover_the_batch() {
+        for batch in (0..200).chain([1000, 5000]) {
+            let dims = Dims { steps: 1, batch, inputs: 1, hidden: 1 };
+            let mut end = 0;
+            for part in (0..dims.parts()).map(|k| dims.part(k)) {
+                assert!(part.first == end && (part.rows > 0 || batch == 0));
+                end += part.rows;
+            }
+            assert!(end == batch && dims.parts() <= super::PARTS);
+        }
     }
 }

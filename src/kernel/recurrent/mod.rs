@@ -1,6 +1,6 @@
 //! Recurrent cells over whole sequences: weights packed once a call, products and cells in one pass.
 //!
-//! `docs/recurrent.md` explains the design.
+//! `docs/recurrent-kernel.md` explains the design.
 mod backward;
 mod cell;
 mod cells;
@@ -14,7 +14,7 @@ mod weights;
 mod wide;
 
 pub use backward::Backward;
-pub use cells::Sums;
+pub use cells::{Squares, Sums};
 pub use forward::Forward;
 pub use layout::Dims;
 pub use wide::Tiles;
@@ -87,8 +87,8 @@ impl Cells {
         by_cell!(self, C => forward::scratch::<F, C>(dims, tokens))
     }
     /// How many the reverse takes.
-    pub fn backward_scratch<F: Tiles>(self, dims: Dims, tokens: bool) -> usize {
-        by_cell!(self, C => backward::scratch::<F, C>(dims, tokens))
+    pub fn backward_scratch<F: Tiles>(self, dims: Dims, tokens: bool, wants_x: bool) -> usize {
+        by_cell!(self, C => backward::scratch::<F, C>(dims, tokens, wants_x))
     }
     /// How many sums an observer is told.
     pub fn sums(self, dims: Dims) -> usize {

@@ -6,9 +6,12 @@ use std::ops::Range;
 /// Below so many multiplications a sequence stays on its thread.
 const SMALL: usize = 1 << 21;
 
+/// A thread takes parts of so many rows at a time through the sequence: what they need in a step stays in its cache.
+const ROWS: usize = 64;
+
 /// Whether threads are worth their trouble.
 pub(super) fn worth(dims: Dims) -> bool {
-    dims.steps * dims.batch * dims.hidden * (dims.hidden + dims.inputs) > SMALL
+    [dims.batch, dims.hidden, dims.hidden + dims.inputs].iter().fold(dims.steps, |n, &k| n.saturating_mul(k)) > SMALL
 }
 
 /// Runs `f` for all parts, some on each thread; each list holds so many numbers for each row of the batch, part after part.
@@ -29,20 +32,28 @@ fn split<F: Send, const N: usize>(
     lists: [(&mut [F], usize); N],
     f: &(impl Fn(Range<usize>, [&mut [F]; N]) + Sync),
 ) {
-    if threads == 1 || parts.len() < 2 {
+    let few = dims.rows(parts.clone()).len() <= ROWS;
+    if parts.len() < 2 || (threads == 1 && few) {
         return f(parts, lists.map(|(list, _)| list));
     }
-    let middle = parts.start + parts.len() / 2;
+    // As many parts for each half as it has threads.
+    let (most, fewest) = (threads.div_ceil(2), threads / 2);
+    let share = if fewest == 0 { parts.len() / 2 } else { parts.len() * most / threads };
+    let middle = parts.start + share.clamp(1, parts.len() - 1);
     let rows = dims.part(middle).first - dims.part(parts.start).first;
     let halves = lists.map(|(list, each)| {
         let (low, high) = list.split_at_mut(rows * each);
         ((low, each), (high, each))
     });
     let (low, high) = unzip(halves);
-    both(
-        || split(dims, parts.start..middle, threads.div_ceil(2), low, f),
-        || split(dims, middle..parts.end, threads / 2, high, f),
-    );
+    let low = || split(dims, parts.start..middle, most, low, f);
+    let high = || split(dims, middle..parts.end, fewest.max(1), high, f);
+    if threads == 1 {
+        low();
+        high();
+    } else {
+        both(low, high);
+    }
 }
 
 fn unzip<A, B, const N: usize>(pairs: [(A, B); N]) -> ([A; N], [B; N]) {

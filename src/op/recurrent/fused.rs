@@ -2,7 +2,7 @@
 use super::{Cell, Named, Sequence};
 use crate::{
     core::{GateMean, Outputs, Saved, StateNorm, Vjp},
-    kernel::recurrent::{Backward, Cells, Dims, Forward, Input, Sums},
+    kernel::recurrent::{Backward, Cells, Dims, Forward, Input, Squares, Sums},
     tensor::{Labels, Real, Shape, Tensor},
 };
 use smallvec::SmallVec;
@@ -76,7 +76,11 @@ pub(super) fn vjp<F: Real, C: Cell>(op: &Sequence<C>, cx: &mut Vjp<'_, Tensor<F>
     if !empty {
         let mut gates = cx.take_saved(0, || unreachable!("kept by forward"));
         let c = cx.saved(1, || unreachable!("kept by forward"));
-        let mut scratch = buffer([cell.backward_scratch::<F>(dims, op.tokens.is_some())]);
+        let mut scratch = buffer([cell.backward_scratch::<F>(
+            dims,
+            op.tokens.is_some(),
+            x_bar.as_ref().is_some_and(|x| x.shape().size() > 0),
+        )]);
         let [h0_bar, c0_bar] = &mut states;
         let [w_ih, w_hh, b_ih, b_hh] = &mut weights;
         F::recurrent_backward(Backward {
@@ -118,10 +122,9 @@ pub(super) fn vjp<F: Real, C: Cell>(op: &Sequence<C>, cx: &mut Vjp<'_, Tensor<F>
 
 /// Tells the observer of each step, from the last.
 fn tell<F: Real, C: Cell>(cx: &mut Vjp<'_, Tensor<F>>, cell: Cells, dims: Dims, heard: &[Sums]) {
-    let norm = |name, [total, transported]: [f64; 2]| StateNorm {
-        name,
-        total: 0.5 * total.log10(),
-        transported: 0.5 * transported.log10(),
+    let norm = |name, sums: [Squares; 2]| {
+        let [total, transported] = sums.map(|squares| squares.log10_norm());
+        StateNorm { name, total, transported }
     };
     for t in (0..dims.steps).rev() {
         let sums = cell.heard(dims, heard, t);
