@@ -92,3 +92,6 @@ struct WritingALayer;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/training.md")]
 struct Training;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/recurrent.md")]
+struct RecurrentNetworks;
