@@ -4,4 +4,5 @@ pub mod claims;
 pub mod cli;
 pub mod digits;
 pub mod picture;
+pub mod plot;
 pub mod terminal;
