@@ -117,6 +117,10 @@ fn f32_says_where_it_ended() -> Result<(), Error> {
     assert_eq!((short.ratio(115), short.ratio(114).is_some()), (None, true));
     assert_abs_diff_eq!(long.ratio(200).unwrap(), 200.0 * 0.5f64.log10(), epsilon = 1e-9);
     assert_eq!(short.total[0], f64::NEG_INFINITY);
+    // Squares of these are beyond f64.
+    let longer = at_the_end(&linear::<f64>(0.5, 3), 901)?;
+    assert_eq!(longer.ended_at(), None);
+    assert_abs_diff_eq!(longer.ratio(900).unwrap(), 900.0 * 0.5f64.log10(), epsilon = 1e-9);
     // A gradient that overflows ends, too.
     let (short, long) = (at_the_end(&linear::<f32>(3.0, 3), 101)?, at_the_end(&linear::<f64>(3.0, 3), 101)?);
     assert!(short.ended_at().is_some_and(|t| (100 - t) > 75 && (100 - t) < 85), "{:?}", short.ended_at());

@@ -62,11 +62,9 @@ pub struct InTime {
 }
 
 /// The smallest norm, as a decimal logarithm, from which rates are made: 1e4 times the smallest normal number of the
-/// element type, since below it the entries of a cotangent begin to be 0 (f32: 1.2e-34); in f64 1e4 times its root,
-/// since squares are summed.
+/// element type (f32: 1.2e-34), since below it the entries of a cotangent begin to be 0.
 fn floor<F: Real>() -> f64 {
-    let smallest = F::min_positive_value().f64().log10();
-    smallest.max(0.5 * f64::MIN_POSITIVE.log10()) + 4.0
+    F::min_positive_value().f64().log10() + 4.0
 }
 
 impl ThroughTime {
@@ -131,9 +129,8 @@ impl InTime {
         log >= self.floor && log < f64::INFINITY
     }
 
-    /// On the way back, the first step whose norm could not be told any more: 0 or less than 1e4 times the smallest
-    /// normal number of the element type (in f64, 1e-150: squares are summed), or not finite. `None` if the whole way
-    /// could be measured, or no step has a gradient.
+    /// On the way back, the first step whose norm could not be told any more: 0 or less than 1e4 times the smallest normal
+    /// number of the element type, or not finite. `None` if the whole way could be measured, or no step has a gradient.
     ///
     /// A gradient that is exactly 0, as behind dead units, ends it, too.
     pub fn ended_at(&self) -> Option<usize> {
