@@ -5,7 +5,7 @@ mod numbers;
 
 use chainrule::{
     nn::{Nonlinearity, Recurrent, State},
-    op::recurrent::Cell,
+    op::recurrent::Recurrence,
     prelude::*,
 };
 use std::collections::BTreeMap;
@@ -95,7 +95,7 @@ fn close(what: &str, case: &Case, ours: &Tensor<f64>, theirs: &[f64]) {
     }
 }
 
-fn check<K: Cell>(case: &Case, results: &[(String, Vec<f64>)], net: Recurrent<K, f64>) -> Result<(), Error> {
+fn check<K: Recurrence>(case: &Case, results: &[(String, Vec<f64>)], net: Recurrent<K, f64>) -> Result<(), Error> {
     let mut net = if case.bias { net } else { net.without_bias() };
     let (guide, mut numbers) = (guide(), Numbers(case.seed));
     let weights = results.iter().map(|(name, _)| name).filter(|name| name.contains("_l"));

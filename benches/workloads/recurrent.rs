@@ -1,6 +1,6 @@
 //! Recurrent networks over whole sequences.
 use super::{Made, xorshift::Xorshift};
-use chainrule::{nn::Recurrent, op::recurrent::Cell, prelude::*};
+use chainrule::{nn::Recurrent, op::recurrent::Recurrence, prelude::*};
 
 const SYMBOLS: usize = 10;
 
@@ -23,7 +23,7 @@ pub(super) enum Input {
 }
 
 /// A network that repeats symbols later, with a classifier of every step; clipped, by Adam.
-pub(super) fn copy<K: Cell>(
+pub(super) fn copy<K: Recurrence>(
     net: impl FnOnce(usize, &mut Rng) -> Recurrent<K>,
     input: Input,
     steps: usize,

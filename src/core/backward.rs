@@ -306,7 +306,8 @@ impl<F: Real, S: Sink<F>> UnderWay<'_, '_, F, S> {
             if cotangents[i..i + outputs].iter().all(Option::is_none) {
                 continue;
             }
-            let mut steps = self.observer.as_mut().map(|o| Steps::new(r, i, table, &mut **o));
+            let listener = self.observer.as_mut().filter(|o| o.wants_time_steps());
+            let mut steps = listener.map(|o| Steps::new(r, i, table, &mut **o));
             let mut cx = Vjp {
                 values: &r.values,
                 ids,
@@ -366,6 +367,7 @@ fn report<F: Real>(
 struct Steps<'a, F: Real> {
     observer: &'a mut dyn Observer<F>,
     path: &'a str,
+    index: usize,
     op: &'static str,
     at: &'static Location<'static>,
     error: Option<Error>,
@@ -374,14 +376,15 @@ struct Steps<'a, F: Real> {
 impl<'a, F: Real> Steps<'a, F> {
     fn new(r: &'a Record<F>, i: usize, table: &'a Table, observer: &'a mut dyn Observer<F>) -> Self {
         let path = r.nodes[i].param.and_then(|param| table.layer(param)).unwrap_or("");
-        Self { observer, path, op: r.ops[i].name(), at: r.nodes[i].at, error: None }
+        Self { observer, path, index: i, op: r.ops[i].name(), at: r.nodes[i].at, error: None }
     }
 }
 
 impl<F: Real> StepSink for Steps<'_, F> {
     fn time_step(&mut self, step: usize, steps: usize, states: &[StateNorm], gates: &[GateMean]) {
         if self.error.is_none() {
-            let event = TimeStep { path: self.path, op: self.op, at: self.at, step, steps, states, gates };
+            let event =
+                TimeStep { path: self.path, op: self.op, at: self.at, index: self.index, step, steps, states, gates };
             self.error = self.observer.time_step(&event).err();
         }
     }

@@ -84,6 +84,8 @@ pub struct TimeStep<'a> {
     pub op: &'static str,
     /// The line that recorded the op.
     pub at: &'static Location<'static>,
+    /// Its place on the recording: what tells the windows of one layer apart.
+    pub index: usize,
     /// The step, counted from 0.
     pub step: usize,
     /// How many steps the sequence has.
@@ -95,7 +97,7 @@ pub struct TimeStep<'a> {
 }
 
 /// Norms of the cotangent `g_t = dL/ds_t` of a state `s` at one step. Squares are added in f64, and logarithms are kept, so that a
-/// norm is known far below what f32 can hold.
+/// norm is known where f32 could not hold it. (The cotangents themselves are numbers of the network: in f32 they end near 1e-38.)
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StateNorm {
     /// The state's name: `h` or `c`.
@@ -103,7 +105,8 @@ pub struct StateNorm {
     /// `log10 ||g_t||`; minus infinity for 0.
     pub total: f64,
     /// `log10 ||J_t^T g_{t+1}||`: without what the loss says about this step itself, only what came from the step after. Its
-    /// distance from the `total` of the step after is Pascanu's ratio. At the last step minus infinity, unless a state goes on from it.
+    /// distance from the `total` of the step after is Pascanu's ratio. At the last step minus infinity, unless a `c` goes on from it: an
+    /// `h` that goes on does so as an output.
     pub transported: f64,
 }
 
@@ -159,6 +162,10 @@ pub trait Observer<F: Real = f32> {
     fn signal(&mut self, signal: &Signal<'_, F>) -> Result<(), Error> {
         Ok(())
     }
+    /// Whether it wants to hear of time steps: a recurrent layer looks at every cell for them.
+    fn wants_time_steps(&self) -> bool {
+        true
+    }
     /// Each time step of a recurrent layer.
     fn time_step(&mut self, step: &TimeStep<'_>) -> Result<(), Error> {
         Ok(())
@@ -171,11 +178,17 @@ pub trait Observer<F: Real = f32> {
 
 macro_rules! passed_on { ($($event:ident($ty:ty))*) => {
     impl<F: Real, O: Observer<F>> Observer<F> for Option<O> {
+        fn wants_time_steps(&self) -> bool {
+            self.as_ref().is_some_and(|o| o.wants_time_steps())
+        }
         $( fn $event(&mut self, event: &$ty) -> Result<(), Error> {
             self.as_mut().map_or(Ok(()), |o| o.$event(event))
         } )*
     }
     impl<F: Real, O: Observer<F> + ?Sized> Observer<F> for &mut O {
+        fn wants_time_steps(&self) -> bool {
+            (**self).wants_time_steps()
+        }
         $( fn $event(&mut self, event: &$ty) -> Result<(), Error> {
             (**self).$event(event)
         } )*
@@ -190,6 +203,9 @@ macro_rules! listening { ($($o:ident $i:tt,)*) => {
         fn signal(&mut self, event: &Signal<'_, F>) -> Result<(), Error> {
             $( self.$i.signal(event)?; )*
             Ok(())
+        }
+        fn wants_time_steps(&self) -> bool {
+            $( self.$i.wants_time_steps() || )* false
         }
         fn time_step(&mut self, event: &TimeStep<'_>) -> Result<(), Error> {
             $( self.$i.time_step(event)?; )*

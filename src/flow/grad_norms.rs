@@ -122,6 +122,9 @@ impl GradNorms {
 }
 
 impl<F: Real> Observer<F> for GradNorms {
+    fn wants_time_steps(&self) -> bool {
+        false
+    }
     fn recording(&mut self, recorded: &Recorded<'_, F>) -> Result<(), Error> {
         self.passes += 1;
         // A sweep reaches the last parameter first; the lines stand in the order of the module.

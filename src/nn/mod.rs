@@ -23,7 +23,9 @@ pub use embedding::Embedding;
 pub use init::{Draw, Fan, Init, TruncatedNormal};
 pub use layer_norm::LayerNorm;
 pub use loss::{BceWithLogits, CrossEntropy, Huber, KlDiv, L1, Mse, Nll, Reduction, SmoothL1};
-pub use recurrent::{BatchFirst, Cell, Gru, GruCell, Lstm, LstmCell, PerLayer, Recurrent, Rnn, RnnCell, State};
+pub use recurrent::{
+    BatchFirst, Gru, GruCell, Lstm, LstmCell, PerLayer, Recurrent, RecurrentCell, Rnn, RnnCell, State,
+};
 pub use residual::Residual;
 
 pub use crate::op::recurrent::Nonlinearity;

@@ -2,7 +2,7 @@
 use crate::programs::close;
 use chainrule::{
     core::Composed,
-    op::recurrent::{Cell, GruCell, LstmCell, Nonlinearity, RnnCell, Sequence},
+    op::recurrent::{Gru, Lstm, Nonlinearity, Recurrence, Rnn, Sequence},
     prelude::{Error, Rng, Tape, Tensor, TensorLike},
 };
 
@@ -11,7 +11,7 @@ const CASES: [[usize; 4]; 7] =
     [[3, 2, 4, 5], [1, 1, 1, 1], [0, 2, 3, 4], [7, 19, 3, 21], [4, 0, 2, 3], [2, 33, 10, 64], [5, 9, 0, 8]];
 
 /// Of every input, by the fused rule and by the composed one, which higher orders use.
-fn both_rules<C: Cell>(cell: C) -> Result<(), Error> {
+fn both_rules<C: Recurrence>(cell: C) -> Result<(), Error> {
     let mut rng = Rng::seed(5);
     for [t, b, i, h] in CASES {
         let mut draw = |shape: &[usize]| Tensor::<f64>::normal_of(shape, 0.0, 0.7, &mut rng);
@@ -41,9 +41,7 @@ fn both_rules<C: Cell>(cell: C) -> Result<(), Error> {
 
 #[test]
 fn fused_equals_composed() -> Result<(), Error> {
-    both_rules(LstmCell)?;
-    both_rules(GruCell)?;
-    [Nonlinearity::Tanh, Nonlinearity::Relu, Nonlinearity::Linear]
-        .into_iter()
-        .try_for_each(|phi| both_rules(RnnCell(phi)))
+    both_rules(Lstm)?;
+    both_rules(Gru)?;
+    [Nonlinearity::Tanh, Nonlinearity::Relu, Nonlinearity::Linear].into_iter().try_for_each(|phi| both_rules(Rnn(phi)))
 }

@@ -1,6 +1,7 @@
 //! How networks begin.
+use crate::refused::refused;
 use chainrule::{
-    nn::{Cell, Nonlinearity},
+    nn::{Nonlinearity, RecurrentCell},
     op::recurrent,
     prelude::*,
 };
@@ -30,7 +31,7 @@ fn gate(p: &Param<f64>, k: usize, hidden: usize) -> &[f64] {
     &p.value.data()[k * hidden * row..(k + 1) * hidden * row]
 }
 
-fn standard<K>(cell: &Cell<K, f64>, gates: usize, hidden: usize, set: Option<usize>) {
+fn standard<K>(cell: &RecurrentCell<K, f64>, gates: usize, hidden: usize, set: Option<usize>) {
     let bound = 1.0 / (hidden as f64).sqrt();
     let biases = [&cell.b_ih, &cell.b_hh].map(|b| b.as_ref().expect("biases"));
     assert!([&cell.w_ih, &cell.w_hh].into_iter().chain(biases).all(|p| p.value.shape()[0] == gates * hidden));
@@ -74,11 +75,14 @@ fn the_forget_bias_is_in_the_first_bias_alone() {
         assert_eq!(before.w_hh.value.data(), after.w_hh.value.data());
     }
     // Without biases there is none to set.
-    assert_eq!(net.without_bias().forget_bias(2.0).count(), 20 * (3 + 5) + 20 * (5 + 5));
+    let bare = net.without_bias();
+    let text = "lstm: there is no bias to set: b_ih is none";
+    refused(&format!("forget_bias: {text}"), || _ = bare.clone().forget_bias(2.0));
+    assert_eq!(bare.chrono(10.0, &mut Rng::seed(1)).unwrap_err().to_string(), text);
 }
 
 /// `W W^T = I` for each gate's matrix.
-fn orthogonal<K: recurrent::Cell>(cell: &Cell<K, f64>) {
+fn orthogonal<K: recurrent::Recurrence>(cell: &RecurrentCell<K, f64>) {
     let hidden = cell.hidden();
     for k in 0..K::GATES {
         let w = cell.w_hh.value.slice(0, k * hidden..(k + 1) * hidden);

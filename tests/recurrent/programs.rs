@@ -6,7 +6,7 @@ use crate::{
 };
 use chainrule::{
     nn::{BatchFirst, Nonlinearity, Recurrent, State},
-    op::recurrent::Cell,
+    op::recurrent::Recurrence,
     prelude::*,
 };
 
@@ -147,7 +147,7 @@ fn contracted<'t>(y: Var<'t, f64>, upstream: &Tensor<f64>) -> Var<'t, f64> {
     y.dot(&y.constant(upstream))
 }
 
-fn truncated<K: Cell>(net: &Recurrent<K, f64>) -> Result<(), Error> {
+fn truncated<K: Recurrence>(net: &Recurrent<K, f64>) -> Result<(), Error> {
     let rng = &mut Rng::seed(4);
     let (steps, batch) = (11, 3);
     let x = Tensor::<f64>::normal_of([steps, batch, net.inputs()], 0.0, 1.0, rng);
@@ -238,7 +238,7 @@ fn tokens_may_have_fewer_classes_than_inputs() -> Result<(), Error> {
     Ok(())
 }
 
-fn stepwise<K: Cell>(net: &Recurrent<K, f64>) -> Result<(), Error> {
+fn stepwise<K: Recurrence>(net: &Recurrent<K, f64>) -> Result<(), Error> {
     let rng = &mut Rng::seed(6);
     let tokens = Labels::new((0..15).map(|k| k * k % 3), 3)?.reshape([5, 3]);
     let x = Tensor::<f64>::normal_of([5, 3, 3], 0.0, 1.0, rng);

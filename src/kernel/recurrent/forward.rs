@@ -5,7 +5,7 @@ use super::{
     cells::{self, Before, Where},
     layout::{Dims, PARTS, Planes, UNITS},
     pack::{self, panels, starts},
-    product::{Columns, From, Left, Product, Slab, Start},
+    product::{Columns, From, Left, Pick, Product, Slab, Start},
     rows::Rows,
     threads::over_parts,
     wide::Tiles,
@@ -33,6 +33,8 @@ pub struct Forward<'a, F> {
     pub c0: Option<&'a [F]>,
     /// `[T, B, H]`: the outputs.
     pub y: &'a mut [F],
+    /// Whether anything is kept for the reverse.
+    pub keep: bool,
     /// As many numbers as [`Cells::gates`] says: for the reverse.
     pub gates: &'a mut [F],
     /// As many as [`Cells::states`] says: for the reverse.
@@ -53,6 +55,8 @@ struct Shared<'a, F> {
     w_ih: &'a [F],
     w_hh: &'a [F],
     width: usize,
+    /// Steps whose gates and states are kept: all, or two in turn.
+    slots: usize,
     y: Rows<'a, F>,
 }
 
@@ -68,11 +72,13 @@ pub(super) fn scratch<F: Tiles, C: Cell>(dims: Dims, tokens: bool) -> usize {
 }
 
 pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Forward<'_, F>) {
-    let Forward { dims, x, w_ih, w_hh, bias, h0, c0, y, gates, c, last, scratch, .. } = job;
-    let (width, tokens) = (F::tile_width(), matches!(x, Input::Tokens(_)));
+    let Forward { dims, x, w_ih, w_hh, bias, h0, c0, y, keep, gates, c, last, scratch, .. } = job;
+    let (width, slots) = (F::tile_width(), slots(dims, keep));
+    let ids = if let Input::Tokens(ids) = x { Some(ids) } else { None };
+    let tokens = ids.is_some();
     let mut scratch = Scratch(scratch);
     let start = scratch.take(dims.blocks() * starts(dims, tokens) * C::X.of * UNITS);
-    pack::start(dims, (C::X, C::H), bias, tokens.then_some(w_ih), start);
+    pack::start(dims, (C::X, C::H), bias, ids.map(|ids| (w_ih, ids)), start);
     let x_panels = scratch.take(if tokens { 0 } else { panels(C::X.columns(dims), dims.inputs, width) });
     if !tokens {
         pack::forward(dims, C::X, w_ih, dims.inputs, width, x_panels);
@@ -90,18 +96,18 @@ pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Forward<'_, F>) {
         &*first
     });
     let y = Rows::new(y, dims.hidden);
-    let shared = Shared { dims, x, h0, start, w_ih: x_panels, w_hh: h_panels, width, y };
+    let shared = Shared { dims, x, h0, start, w_ih: x_panels, w_hh: h_panels, width, slots, y };
     let z = scratch.take(dims.step(dims.batch, C::X.of));
-    let states = if C::KIND == Kind::Lstm { dims.cells(1, 1) } else { 0 };
-    let lists = [(z, dims.step(1, C::X.of)), (&mut *gates, dims.cells(1, C::X.of)), (&mut *c, states)];
+    let states = if C::KIND == Kind::Lstm { slots * dims.step(1, 1) } else { 0 };
+    let lists = [(z, dims.step(1, C::X.of)), (&mut *gates, slots * dims.step(1, C::X.of)), (&mut *c, states)];
     over_parts(dims, 0..dims.parts(), lists, &|parts, [z, gates, c]| walk::<F, C>(shared, parts, z, gates, c, first));
     if C::KIND == Kind::Lstm {
-        last_state(dims, c, c0, last);
+        last_state(dims, slots, c, c0, last);
     }
 }
 
 /// The cell state after the last step.
-fn last_state<F: Tiles>(dims: Dims, c: &[F], c0: Option<&[F]>, last: &mut [F]) {
+fn last_state<F: Tiles>(dims: Dims, slots: usize, c: &[F], c0: Option<&[F]>, last: &mut [F]) {
     if dims.steps == 0 {
         match c0 {
             Some(c0) => last.copy_from_slice(c0),
@@ -110,9 +116,14 @@ fn last_state<F: Tiles>(dims: Dims, c: &[F], c0: Option<&[F]>, last: &mut [F]) {
         return;
     }
     for part in (0..dims.parts()).map(|k| dims.part(k)) {
-        let own = &c[dims.cells(part.first, 1)..][..dims.cells(part.rows, 1)];
-        pack::unpack_state(dims, part.first, part.rows, &own[own.len() - dims.step(part.rows, 1)..], last);
+        let own = &c[slots * dims.step(part.first, 1)..][(dims.steps - 1) % slots * dims.step(part.rows, 1)..];
+        pack::unpack_state(dims, part.first, part.rows, &own[..dims.step(part.rows, 1)], last);
     }
+}
+
+/// How many steps have a place of their own.
+pub(super) fn slots(dims: Dims, keep: bool) -> usize {
+    if keep { dims.steps } else { dims.steps.min(2) }
 }
 
 /// All steps of some parts of the batch; a panel is read for all of them while it is in the cache.
@@ -137,14 +148,16 @@ fn walk<F: Tiles + Lanes, C: Cell>(
             for part in parts.clone().map(|k| dims.part(k)) {
                 let (n, skipped) = (part.rows, part.first - own.start);
                 let unit = n * C::X.of * UNITS;
-                let at = dims.cells(skipped, C::X.of) + t * dims.step(n, C::X.of);
+                let slot = t % s.slots;
+                let at = s.slots * dims.step(skipped, C::X.of) + slot * dims.step(n, C::X.of);
                 let gates = &mut gates[at + blocks.start * unit..at + blocks.end * unit];
                 let sums = &mut z[skipped * blocks.len() * C::X.of * UNITS..][..blocks.len() * unit];
                 let range = blocks.start * n * UNITS..blocks.end * n * UNITS;
-                let states = if lstm { &mut c[dims.cells(skipped, 1)..][..dims.cells(n, 1)] } else { &mut [][..] };
-                let (c_past, c_now) = states.split_at_mut(if lstm { t * dims.step(n, 1) } else { 0 });
+                let size = if lstm { dims.step(n, 1) } else { 0 };
+                let states = &mut c[if lstm { s.slots * dims.step(skipped, 1) } else { 0 }..][..s.slots * size];
+                let (c_past, c_now) = two_steps(states, size, slot, (t + s.slots - 1) % s.slots);
                 let before = match (lstm, past) {
-                    (true, _) if t > 0 => Before::Blocks(&c_past[c_past.len() - dims.step(n, 1)..][range.clone()]),
+                    (true, _) if t > 0 => Before::Blocks(&c_past[range.clone()]),
                     (true, _) => {
                         first.map_or(Before::Zero, |c| Before::Blocks(&c[dims.step(part.first, 1)..][range.clone()]))
                     }
@@ -160,6 +173,19 @@ fn walk<F: Tiles + Lanes, C: Cell>(
                 vectorised(cells::Forward { at, sums, gates, before, c, h, cell: PhantomData::<C> });
             }
         }
+    }
+}
+
+/// The slot of the step before and that of this one, which differ unless there is only one step.
+fn two_steps<F>(states: &mut [F], size: usize, now: usize, past: usize) -> (&[F], &mut [F]) {
+    if past < now {
+        let (low, high) = states.split_at_mut(now * size);
+        (&low[past * size..][..size], &mut high[..size])
+    } else if past > now {
+        let (low, high) = states.split_at_mut(past * size);
+        (&high[..size], &mut low[now * size..][..size])
+    } else {
+        (&[], &mut states[now * size..][..size])
     }
 }
 
@@ -187,15 +213,17 @@ fn sums<F: Tiles, C: Cell>(
     }
     let slabs = &slabs[..parts.len()];
     let rows = t * dims.batch + own.start..t * dims.batch + own.end;
+    let n = s.start.len() / (dims.blocks() * size);
     let matrix = |data, width, panels| Left { data, row: width, pieces: 1, len: width, panels };
-    let (x, tokens) = match s.x {
+    let (x, pick) = match s.x {
         Input::Dense(x) => {
-            (Some(matrix(&x[rows.start * dims.inputs..rows.end * dims.inputs], dims.inputs, s.w_ih)), None)
+            (Some(matrix(&x[rows.start * dims.inputs..rows.end * dims.inputs], dims.inputs, s.w_ih)), Pick::One)
         }
-        Input::Tokens(tokens) => (None, Some(&tokens[rows])),
+        Input::Tokens(_) if n < dims.inputs => (None, Pick::Row(rows.start)),
+        Input::Tokens(tokens) => (None, Pick::Token(&tokens[rows])),
     };
     let h = past.map(|h| matrix(h, dims.hidden, s.w_hh));
-    let start = Start { data: s.start, unit: s.start.len() / dims.blocks(), size, tokens };
+    let start = Start { data: s.start, unit: n * size, size, pick };
     let product = |planes: Planes, left, from, out: &mut [F]| {
         let per_block = planes.gates.len() * UNITS;
         let tiles = blocks.start * per_block / s.width..(blocks.end * per_block).div_ceil(s.width);
@@ -218,8 +246,8 @@ fn begin<F: Copy>(start: Start<'_, F>, blocks: Range<usize>, slabs: &[Slab], z: 
         for u in blocks.clone() {
             let block = &mut z[slab.out.wrapping_add(u * slab.unit)..][..slab.unit];
             for (r, z) in block.chunks_exact_mut(start.size).enumerate() {
-                let token = start.tokens.map_or(0, |tokens| tokens[first + r] as usize);
-                z.copy_from_slice(&start.data[u * start.unit + token * start.size..][..start.size]);
+                let list = start.pick.of(first + r);
+                z.copy_from_slice(&start.data[u * start.unit + list * start.size..][..start.size]);
             }
         }
         first += slab.rows;

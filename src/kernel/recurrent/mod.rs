@@ -20,7 +20,7 @@ pub use layout::Dims;
 pub use wide::Tiles;
 
 use crate::formula::Lanes;
-use cell::{Cell, Gru, Kind, Linear, Lstm, Relu, Tanh};
+use cell::{Cell, Gru, Linear, Lstm, Relu, Tanh};
 
 /// The cells there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,12 +75,12 @@ macro_rules! by_cell {
 
 impl Cells {
     /// How many numbers forward keeps of the gates.
-    pub fn gates(self, dims: Dims) -> usize {
-        dims.cells(dims.batch, by_cell!(self, C => C::X.of))
+    pub fn gates(self, dims: Dims, keep: bool) -> usize {
+        forward::slots(dims, keep) * dims.step(dims.batch, by_cell!(self, C => C::X.of))
     }
     /// How many of the states that are not outputs.
-    pub fn states(self, dims: Dims) -> usize {
-        if by_cell!(self, C => C::KIND == Kind::Lstm) { dims.cells(dims.batch, 1) } else { 0 }
+    pub fn states(self, dims: Dims, keep: bool) -> usize {
+        if self == Self::Lstm { forward::slots(dims, keep) * dims.step(dims.batch, 1) } else { 0 }
     }
     /// How many numbers of scratch forward takes.
     pub fn forward_scratch<F: Tiles>(self, dims: Dims, tokens: bool) -> usize {

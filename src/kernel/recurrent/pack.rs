@@ -50,15 +50,17 @@ pub(super) fn backward<F: Base>(dims: Dims, planes: Planes, w: &[F], columns: us
     }
 }
 
-/// What the gates start from, `[blocks][n][planes][UNITS]`: the biases, and the column of `w_ih` of each of `n` tokens.
+/// What the gates start from, `[blocks][n][planes][UNITS]`: the biases, and a column of `w_ih` for each of `n` tokens: of all there are,
+/// or of those of the sequence, if they are fewer.
 pub(super) fn start<F: Base>(
     dims: Dims,
     (x, h): (Planes, Planes),
     bias: Option<(&[F], &[F])>,
-    tokens: Option<&[F]>,
+    tokens: Option<(&[F], &[u32])>,
     out: &mut [F],
 ) {
     let n = starts(dims, tokens.is_some());
+    let column = |ids: &[u32], k: usize| if n < dims.inputs { ids[k] as usize } else { k };
     out.fill(F::zero());
     for u in 0..dims.blocks() {
         for k in 0..n {
@@ -75,8 +77,8 @@ pub(super) fn start<F: Base>(
                 add(x, b_ih, 1);
                 add(h, b_hh, 1);
             }
-            if let Some(w_ih) = tokens {
-                add(x, &w_ih[k..], dims.inputs);
+            if let Some((w_ih, ids)) = tokens {
+                add(x, &w_ih[column(ids, k)..], dims.inputs);
             }
         }
     }
@@ -84,7 +86,7 @@ pub(super) fn start<F: Base>(
 
 /// How many starts a block has.
 pub(super) fn starts(dims: Dims, tokens: bool) -> usize {
-    if tokens { dims.inputs } else { 1 }
+    if tokens { dims.inputs.min(dims.steps * dims.batch) } else { 1 }
 }
 
 /// Sums `[depth][columns]` over padded units, without the row `depth`, as a weight `[gates * H, depth]`.

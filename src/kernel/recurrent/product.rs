@@ -67,15 +67,36 @@ pub(super) enum From<'a, F> {
     Start(Start<'a, F>),
 }
 
-/// What gates start from: `size` numbers of a block of units, laid out as a row of gates, for each token, or once.
+/// What gates start from: lists of `size` numbers of a block of units, each laid out as a row of gates.
 #[derive(Clone, Copy)]
 pub(super) struct Start<'a, F> {
     pub(super) data: &'a [F],
     /// Blocks of units are so far apart.
     pub(super) unit: usize,
     pub(super) size: usize,
-    /// A token for each row of all slabs.
-    pub(super) tokens: Option<&'a [u32]>,
+    pub(super) pick: Pick<'a>,
+}
+
+/// Which list a row starts from, counted over the rows of all slabs.
+#[derive(Clone, Copy)]
+pub(super) enum Pick<'a> {
+    /// The only one.
+    One,
+    /// That of its token.
+    Token(&'a [u32]),
+    /// One for each row, from this one on.
+    Row(usize),
+}
+
+impl Pick<'_> {
+    #[inline(always)]
+    pub(super) fn of(&self, row: usize) -> usize {
+        match self {
+            Self::One => 0,
+            Self::Token(tokens) => tokens[row] as usize,
+            Self::Row(first) => first + row,
+        }
+    }
 }
 
 impl<F: Base> Tiled<F> for Product<'_, F> {
@@ -227,15 +248,15 @@ impl<F: Base, S: Wide<F>, const V: usize, const R: usize> Apart for Tile<'_, '_,
                         sum[r][v] = s.load(&out[job.at[v] + (row + r) * job.row..]);
                     }
                 }
-                From::Start(Start { data, tokens: None, .. }) => {
+                From::Start(Start { data, pick: Pick::One, .. }) => {
                     let start = s.load(&data[job.start[v]..]);
                     for r in 0..R {
                         sum[r][v] = start;
                     }
                 }
-                From::Start(Start { data, size, tokens: Some(tokens), .. }) => {
+                From::Start(Start { data, size, pick, .. }) => {
                     for r in 0..R {
-                        sum[r][v] = s.load(&data[job.start[v] + tokens[job.first + row + r] as usize * size..]);
+                        sum[r][v] = s.load(&data[job.start[v] + pick.of(job.first + row + r) * size..]);
                     }
                 }
             }

@@ -1,14 +1,15 @@
 //! How recurrent networks begin.
-use super::{Cell, Recurrent, cell::by_gate};
+use super::{Recurrent, RecurrentCell, cell::by_gate};
 use crate::{
     error::{Error, ErrorKind},
     nn::Init,
-    op::recurrent::{Cell as Kind, GruCell, LstmCell, Nonlinearity, RnnCell},
+    op::recurrent::{self as op, Nonlinearity, Recurrence},
     rng::Rng,
     tensor::Real,
 };
+use std::panic::Location;
 
-impl<F: Real, K: Kind> Cell<K, F> {
+impl<F: Real, K: Recurrence> RecurrentCell<K, F> {
     /// Draws the recurrent weights again, a matrix `[H, H]` for each gate.
     #[track_caller]
     pub fn recurrent_init(mut self, init: Init, rng: &mut Rng) -> Self {
@@ -32,8 +33,8 @@ impl<F: Real, K: Kind> Cell<K, F> {
     }
 }
 
-impl<F: Real, K: Kind> Recurrent<K, F> {
-    fn each(mut self, f: impl FnMut(Cell<K, F>) -> Cell<K, F>) -> Self {
+impl<F: Real, K: Recurrence> Recurrent<K, F> {
+    fn each(mut self, f: impl FnMut(RecurrentCell<K, F>) -> RecurrentCell<K, F>) -> Self {
         self.cells = self.cells.into_iter().map(f).collect();
         self
     }
@@ -68,11 +69,11 @@ impl<F: Real, K: Kind> Recurrent<K, F> {
 
     /// Sets all biases to 0.
     pub fn zero_bias(self) -> Self {
-        self.each(Cell::zero_bias)
+        self.each(RecurrentCell::zero_bias)
     }
 }
 
-impl<F: Real> Cell<RnnCell, F> {
+impl<F: Real> RecurrentCell<op::Rnn, F> {
     /// A layer with tanh and PyTorch's initialisation: everything uniform in `+-1/sqrt(H)`.
     pub fn new(inputs: usize, hidden: usize, rng: &mut Rng) -> Self {
         Self::standard(inputs, hidden, rng)
@@ -80,11 +81,11 @@ impl<F: Real> Cell<RnnCell, F> {
 
     /// With ReLU or nothing instead of tanh.
     pub fn nonlinearity(self, phi: Nonlinearity) -> Self {
-        Self { kind: RnnCell(phi), ..self }
+        Self { kind: op::Rnn(phi), ..self }
     }
 }
 
-impl<F: Real> Recurrent<RnnCell, F> {
+impl<F: Real> Recurrent<op::Rnn, F> {
     /// One layer with tanh and PyTorch's initialisation: everything uniform in `+-1/sqrt(H)`.
     pub fn new(inputs: usize, hidden: usize, rng: &mut Rng) -> Self {
         Self::stacked(inputs, hidden, 1, rng)
@@ -114,7 +115,7 @@ impl<F: Real> Recurrent<RnnCell, F> {
     }
 }
 
-impl<F: Real> Cell<LstmCell, F> {
+impl<F: Real> RecurrentCell<op::Lstm, F> {
     /// PyTorch's initialisation, uniform in `+-1/sqrt(H)`, with a forget bias of 1.
     pub fn new(inputs: usize, hidden: usize, rng: &mut Rng) -> Self {
         Self::standard(inputs, hidden, rng).forget_bias(1.0)
@@ -124,28 +125,34 @@ impl<F: Real> Cell<LstmCell, F> {
     ///
     /// # Source
     /// Jozefowicz, Zaremba and Sutskever, "An empirical exploration of recurrent network architectures", 2015.
+    ///
+    /// # Panics
+    /// If there are no biases.
+    #[track_caller]
     pub fn forget_bias(mut self, b: f64) -> Self {
-        self.set_bias(1, &vec![b; self.hidden()]);
-        self
+        match self.set_bias(1, &vec![b; self.hidden()]) {
+            Ok(()) => self,
+            Err(e) => panic!("forget_bias: {e} ({})", Location::caller()),
+        }
     }
 
     /// Chrono initialisation: forget biases `ln u` with `u` uniform in `1..t_max - 1`, input biases `-ln u`, both in `b_ih` with 0
     /// in `b_hh`. A unit then remembers for about `u` steps.
     ///
     /// # Errors
-    /// [`ErrorKind::BadData`] unless `t_max` is a finite number of at least 2.
+    /// [`ErrorKind::BadData`] unless `t_max` is a finite number of at least 2 and there are biases.
     ///
     /// # Source
     /// Tallec and Ollivier, "Can recurrent neural networks warp time?", 2018, eq. 16.
     pub fn chrono(mut self, t_max: f64, rng: &mut Rng) -> Result<Self, Error> {
         let b = log_times(t_max, self.hidden(), rng)?;
-        self.set_bias(1, &b);
-        self.set_bias(0, &b.iter().map(|b| -b).collect::<Vec<_>>());
+        self.set_bias(1, &b)?;
+        self.set_bias(0, &b.iter().map(|b| -b).collect::<Vec<_>>())?;
         Ok(self)
     }
 }
 
-impl<F: Real> Recurrent<LstmCell, F> {
+impl<F: Real> Recurrent<op::Lstm, F> {
     /// One layer with PyTorch's initialisation, uniform in `+-1/sqrt(H)`, and a forget bias of 1.
     pub fn new(inputs: usize, hidden: usize, rng: &mut Rng) -> Self {
         Self::stacked(inputs, hidden, 1, rng)
@@ -160,15 +167,24 @@ impl<F: Real> Recurrent<LstmCell, F> {
         Self::standard(inputs, hidden, layers, rng).forget_bias(1.0)
     }
 
-    /// Sets the forget biases: [`Cell::forget_bias`] of all layers.
-    pub fn forget_bias(self, b: f64) -> Self {
-        self.each(|cell| cell.forget_bias(b))
+    /// Sets the forget biases: [`RecurrentCell::forget_bias`] of all layers.
+    ///
+    /// # Panics
+    /// If there are no biases.
+    #[track_caller]
+    pub fn forget_bias(mut self, b: f64) -> Self {
+        let mut cells = vec![];
+        for cell in self.cells {
+            cells.push(cell.forget_bias(b));
+        }
+        self.cells = cells;
+        self
     }
 
     /// Chrono initialisation of all layers for memories of up to `t_max` steps.
     ///
     /// # Errors
-    /// [`ErrorKind::BadData`] unless `t_max` is a finite number of at least 2.
+    /// [`ErrorKind::BadData`] unless `t_max` is a finite number of at least 2 and there are biases.
     ///
     /// # Source
     /// Tallec and Ollivier, "Can recurrent neural networks warp time?", 2018, eq. 16.
@@ -178,7 +194,7 @@ impl<F: Real> Recurrent<LstmCell, F> {
     }
 }
 
-impl<F: Real> Cell<GruCell, F> {
+impl<F: Real> RecurrentCell<op::Gru, F> {
     /// PyTorch's initialisation: everything uniform in `+-1/sqrt(H)`.
     pub fn new(inputs: usize, hidden: usize, rng: &mut Rng) -> Self {
         Self::standard(inputs, hidden, rng)
@@ -187,18 +203,18 @@ impl<F: Real> Cell<GruCell, F> {
     /// Chrono initialisation: biases `ln u` of the update gate `z`, which keeps the state, with `u` uniform in `1..t_max - 1`.
     ///
     /// # Errors
-    /// [`ErrorKind::BadData`] unless `t_max` is a finite number of at least 2.
+    /// [`ErrorKind::BadData`] unless `t_max` is a finite number of at least 2 and there are biases.
     ///
     /// # Source
     /// Tallec and Ollivier, "Can recurrent neural networks warp time?", 2018, section 3.
     pub fn chrono(mut self, t_max: f64, rng: &mut Rng) -> Result<Self, Error> {
         let b = log_times(t_max, self.hidden(), rng)?;
-        self.set_bias(1, &b);
+        self.set_bias(1, &b)?;
         Ok(self)
     }
 }
 
-impl<F: Real> Recurrent<GruCell, F> {
+impl<F: Real> Recurrent<op::Gru, F> {
     /// One layer with PyTorch's initialisation: everything uniform in `+-1/sqrt(H)`.
     pub fn new(inputs: usize, hidden: usize, rng: &mut Rng) -> Self {
         Self::stacked(inputs, hidden, 1, rng)
@@ -216,7 +232,7 @@ impl<F: Real> Recurrent<GruCell, F> {
     /// Chrono initialisation of all layers for memories of up to `t_max` steps.
     ///
     /// # Errors
-    /// [`ErrorKind::BadData`] unless `t_max` is a finite number of at least 2.
+    /// [`ErrorKind::BadData`] unless `t_max` is a finite number of at least 2 and there are biases.
     pub fn chrono(mut self, t_max: f64, rng: &mut Rng) -> Result<Self, Error> {
         self.cells = self.cells.into_iter().map(|cell| cell.chrono(t_max, rng)).collect::<Result<_, _>>()?;
         Ok(self)

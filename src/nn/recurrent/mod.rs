@@ -5,7 +5,7 @@ mod init;
 mod state;
 
 pub use batch_first::BatchFirst;
-pub use cell::Cell;
+pub use cell::RecurrentCell;
 pub use state::{PerLayer, State};
 
 use crate::{
@@ -19,17 +19,17 @@ use op::StateRef;
 use std::panic::Location;
 
 /// One layer of a simple recurrent network.
-pub type RnnCell<F = f32> = Cell<op::RnnCell, F>;
+pub type RnnCell<F = f32> = RecurrentCell<op::Rnn, F>;
 /// One layer of an LSTM.
-pub type LstmCell<F = f32> = Cell<op::LstmCell, F>;
+pub type LstmCell<F = f32> = RecurrentCell<op::Lstm, F>;
 /// One layer of gated recurrent units.
-pub type GruCell<F = f32> = Cell<op::GruCell, F>;
+pub type GruCell<F = f32> = RecurrentCell<op::Gru, F>;
 
 /// A simple recurrent network: `h = phi(W_ih x + b_ih + W_hh h + b_hh)` with tanh, ReLU or nothing for `phi`.
 ///
 /// # Source
 /// Elman, "Finding structure in time", 1990.
-pub type Rnn<F = f32> = Recurrent<op::RnnCell, F>;
+pub type Rnn<F = f32> = Recurrent<op::Rnn, F>;
 
 /// A long short-term memory: gates `i, f, g, o`; `c = f c + i g`; `h = o tanh(c)`.
 ///
@@ -48,14 +48,14 @@ pub type Rnn<F = f32> = Recurrent<op::RnnCell, F>;
 ///
 /// # Source
 /// Hochreiter and Schmidhuber, "Long short-term memory", 1997; with the forget gate of Gers et al., 2000.
-pub type Lstm<F = f32> = Recurrent<op::LstmCell, F>;
+pub type Lstm<F = f32> = Recurrent<op::Lstm, F>;
 
 /// Gated recurrent units: `r, z` gates, `n = tanh(W_in x + b_in + r (W_hn h + b_hn))`, `h = (1 - z) n + z h`.
 ///
 /// # Source
 /// Cho et al., "Learning phrase representations using RNN encoder-decoder", 2014, with the reset gate after the product, as in
 /// cuDNN and PyTorch.
-pub type Gru<F = f32> = Recurrent<op::GruCell, F>;
+pub type Gru<F = f32> = Recurrent<op::Gru, F>;
 
 /// Layers of recurrent cells over whole sequences `[T, B, I]`: [`Rnn`], [`Lstm`] or [`Gru`].
 ///
@@ -69,7 +69,7 @@ pub type Gru<F = f32> = Recurrent<op::GruCell, F>;
 #[derive(Clone, Debug)]
 pub struct Recurrent<K, F: Real = f32> {
     /// The layers, the first one first.
-    pub cells: Vec<Cell<K, F>>,
+    pub cells: Vec<RecurrentCell<K, F>>,
     dropout: f64,
 }
 
@@ -82,19 +82,19 @@ impl<K, F: Real> Module<F> for Recurrent<K, F> {
     }
 }
 
-impl<F: Real, K: op::Cell> Layer<F> for Recurrent<K, F> {
+impl<F: Real, K: op::Recurrence> Layer<F> for Recurrent<K, F> {
     #[track_caller]
     fn forward<T: TensorLike<Elem = F>>(&self, x: &T) -> T {
         self.layers(x.place(), Ok(x), None).0
     }
 }
 
-impl<F: Real, K: op::Cell> Recurrent<K, F> {
+impl<F: Real, K: op::Recurrence> Recurrent<K, F> {
     /// Of these layers, each as wide as the next one's inputs.
     ///
     /// # Errors
     /// [`ErrorKind::Shape`] if there is none or they do not fit.
-    pub fn of(cells: Vec<Cell<K, F>>) -> Result<Self, Error> {
+    pub fn of(cells: Vec<RecurrentCell<K, F>>) -> Result<Self, Error> {
         let fail = |what: String| Err(Error::new(ErrorKind::Shape, format!("{}: {what}", K::NAME)));
         if cells.is_empty() {
             return fail("a network needs at least one layer".into());
@@ -125,7 +125,7 @@ impl<F: Real, K: op::Cell> Recurrent<K, F> {
 
     /// Without biases.
     pub fn without_bias(self) -> Self {
-        Self { cells: self.cells.into_iter().map(Cell::without_bias).collect(), ..self }
+        Self { cells: self.cells.into_iter().map(RecurrentCell::without_bias).collect(), ..self }
     }
 
     /// How many inputs it takes.
@@ -140,7 +140,7 @@ impl<F: Real, K: op::Cell> Recurrent<K, F> {
 
     /// Zeros for a batch of `batch` sequences.
     pub fn zero_state<P: Place<Elem = F>>(&self, place: P, batch: usize) -> State<P::Array> {
-        let zeros = |cell: &Cell<K, F>| place.constant(&Tensor::filled([batch, cell.hidden()], F::zero()));
+        let zeros = |cell: &RecurrentCell<K, F>| place.constant(&Tensor::filled([batch, cell.hidden()], F::zero()));
         let all = || self.cells.iter().map(zeros).collect::<PerLayer<_>>();
         State { h: all(), c: if K::CELL_STATE { all() } else { PerLayer::new() } }
     }
@@ -166,6 +166,8 @@ impl<F: Real, K: op::Cell> Recurrent<K, F> {
     /// assert!(y.sub(&dense).norm() < 1e-5);
     /// # Ok::<(), Error>(())
     /// ```
+    ///
+    /// On a recording the tokens belong to the node, so a replay has the same ones.
     ///
     /// # Panics
     /// If shapes do not fit, or the tokens may exceed the inputs.
@@ -209,7 +211,8 @@ impl<F: Real, K: op::Cell> Recurrent<K, F> {
         (T::concat(&parts.iter().collect::<Vec<_>>(), 0), state.expect("at least one window"))
     }
 
-    /// One step of `[B, I]`, for decoding: the state after it, whose [`State::output`] is the output.
+    /// One step of `[B, I]`, for decoding: the state after it, whose [`State::output`] is the output. On plain tensors it is computed with
+    /// ordinary ops, so it may differ from [`Self::run`] in the last bits.
     ///
     /// # Panics
     /// If shapes do not fit.
@@ -218,7 +221,7 @@ impl<F: Real, K: op::Cell> Recurrent<K, F> {
         self.run(&x.unsqueeze(0), state).1
     }
 
-    /// One step of a token for each sequence of a batch.
+    /// One step of a token for each sequence of a batch: `tokens` of `[B]`.
     ///
     /// # Panics
     /// If shapes do not fit, or the tokens may exceed the inputs.
@@ -229,7 +232,7 @@ impl<F: Real, K: op::Cell> Recurrent<K, F> {
         tokens: &Labels,
         state: Option<&State<P::Array>>,
     ) -> State<P::Array> {
-        self.run_tokens(place, &tokens.reshape([1, tokens.len()]), state).1
+        self.run_tokens(place, &cell::one_step(K::NAME, tokens), state).1
     }
 
     #[track_caller]
@@ -241,15 +244,7 @@ impl<F: Real, K: op::Cell> Recurrent<K, F> {
     ) -> (P::Array, State<P::Array>) {
         let n = self.cells.len();
         if let Some(state) = state {
-            let c = if K::CELL_STATE { n } else { 0 };
-            assert!(
-                state.h.len() == n && state.c.len() == c,
-                "{}: a state of {} hidden and {} cell states for a network of {n} layers ({})",
-                K::NAME,
-                state.h.len(),
-                state.c.len(),
-                Location::caller()
-            );
+            state.check(K::NAME, n, K::CELL_STATE); // not in a closure, which would lose the line of the caller
         }
         let (mut output, mut last) = (None, State { h: PerLayer::new(), c: PerLayer::new() });
         for (k, cell) in self.cells.iter().enumerate() {
@@ -275,7 +270,7 @@ fn last_of<T: TensorLike>(y: &T, first: Option<&T>) -> T {
     }
 }
 
-impl<F: Real, K: op::Cell + Default> Recurrent<K, F> {
+impl<F: Real, K: op::Recurrence + Default> Recurrent<K, F> {
     /// Layers, each of `hidden` units, with PyTorch's initialisation.
     ///
     /// # Panics
@@ -283,7 +278,8 @@ impl<F: Real, K: op::Cell + Default> Recurrent<K, F> {
     #[track_caller]
     fn standard(inputs: usize, hidden: usize, layers: usize, rng: &mut Rng) -> Self {
         assert!(layers > 0, "{}: a network needs at least one layer ({})", K::NAME, Location::caller());
-        let cells = (0..layers).map(|k| Cell::standard(if k == 0 { inputs } else { hidden }, hidden, rng)).collect();
+        let cells =
+            (0..layers).map(|k| RecurrentCell::standard(if k == 0 { inputs } else { hidden }, hidden, rng)).collect();
         Self { cells, dropout: 0.0 }
     }
 }

@@ -3,6 +3,7 @@ use crate::{
     tensor::{Real, Tensor},
 };
 use smallvec::SmallVec;
+use std::panic::Location;
 
 /// One tensor of `[B, H]` for each layer.
 pub type PerLayer<T> = SmallVec<[T; 2]>;
@@ -33,6 +34,18 @@ impl<T: TensorLike> State<T> {
     /// If there is no layer.
     pub fn output(&self) -> &T {
         self.h.last().expect("a network of at least one layer")
+    }
+
+    /// Panics unless it belongs to a network of `layers` layers.
+    #[track_caller]
+    pub(super) fn check(&self, name: &str, layers: usize, cell_state: bool) {
+        assert!(
+            self.h.len() == layers && self.c.len() == if cell_state { layers } else { 0 },
+            "{name}: a state of {} hidden and {} cell states for a network of {layers} layers ({})",
+            self.h.len(),
+            self.c.len(),
+            Location::caller()
+        );
     }
 
     /// The same values as constants: no gradient flows back through them. Truncates backpropagation through time here.

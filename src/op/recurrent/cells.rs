@@ -2,9 +2,9 @@
 use crate::{core::TensorLike, kernel::recurrent::Cells, tensor::Labels};
 use std::fmt;
 
-/// A recurrent cell: the recurrence that [`Sequence`](super::Sequence) runs. Implemented by [`RnnCell`], [`LstmCell`] and
-/// [`GruCell`].
-pub trait Cell: Copy + fmt::Debug + Send + Sync + sealed::Sealed + 'static {
+/// A recurrent cell: the recurrence that [`Sequence`](super::Sequence) runs. Implemented by [`Rnn`], [`Lstm`] and
+/// [`Gru`].
+pub trait Recurrence: Copy + fmt::Debug + Send + Sync + sealed::Sealed + 'static {
     /// Its name in messages, recordings and observers.
     const NAME: &'static str;
     /// How many blocks of `H` rows its weights have.
@@ -23,12 +23,12 @@ pub trait Cell: Copy + fmt::Debug + Send + Sync + sealed::Sealed + 'static {
 
 mod sealed {
     pub trait Sealed {}
-    impl Sealed for super::RnnCell {}
-    impl Sealed for super::LstmCell {}
-    impl Sealed for super::GruCell {}
+    impl Sealed for super::Rnn {}
+    impl Sealed for super::Lstm {}
+    impl Sealed for super::Gru {}
 }
 
-/// What an [`RnnCell`] does to its sum.
+/// What an [`Rnn`] does to its sum.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Nonlinearity {
@@ -45,19 +45,19 @@ pub enum Nonlinearity {
 ///
 /// Source: Elman, "Finding structure in time", 1990.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct RnnCell(pub Nonlinearity);
+pub struct Rnn(pub Nonlinearity);
 
 /// Gates `i, f, g, o`: `c = f c + i g`, `h = o tanh(c)`.
 ///
 /// Source: Hochreiter and Schmidhuber, "Long short-term memory", 1997; with the forget gate of Gers et al., 2000.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct LstmCell;
+pub struct Lstm;
 
 /// Gates `r, z, n`: `n = tanh(W_in x + b_in + r (W_hn h + b_hn))`, `h = (1 - z) n + z h`.
 ///
 /// Source: Cho et al., 2014, with the reset gate after the product, as in cuDNN and PyTorch.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct GruCell;
+pub struct Gru;
 
 /// `x w^T + b`.
 #[track_caller]
@@ -78,7 +78,7 @@ fn gate<T: TensorLike>(z: &T, k: usize, of: usize) -> T {
     z.slice(1, k * h..(k + 1) * h)
 }
 
-impl Cell for RnnCell {
+impl Recurrence for Rnn {
     const NAME: &'static str = "rnn";
     const GATES: usize = 1;
     const CELL_STATE: bool = false;
@@ -101,7 +101,7 @@ impl Cell for RnnCell {
     }
 }
 
-impl Cell for LstmCell {
+impl Recurrence for Lstm {
     const NAME: &'static str = "lstm";
     const GATES: usize = 4;
     const CELL_STATE: bool = true;
@@ -120,7 +120,7 @@ impl Cell for LstmCell {
     }
 }
 
-impl Cell for GruCell {
+impl Recurrence for Gru {
     const NAME: &'static str = "gru";
     const GATES: usize = 3;
     const CELL_STATE: bool = false;

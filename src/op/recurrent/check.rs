@@ -1,5 +1,5 @@
 //! Whether the shapes of a sequence fit.
-use super::{Cell, StateRef, Weights};
+use super::{Recurrence, StateRef, Weights};
 use crate::{
     core::TensorLike,
     kernel::recurrent::Dims,
@@ -9,7 +9,7 @@ use std::panic::Location;
 
 /// The sizes, or a panic that names the cell, its weights and the caller's line.
 #[track_caller]
-pub(super) fn sequence<C: Cell>(
+pub(super) fn sequence<C: Recurrence>(
     x: Option<Shape>,
     tokens: Option<&Labels>,
     w: &Weights<'_, impl TensorLike>,
@@ -24,7 +24,7 @@ pub(super) fn sequence<C: Cell>(
     }
 }
 
-fn sizes<C: Cell>(
+fn sizes<C: Recurrence>(
     x: Option<Shape>,
     tokens: Option<&Labels>,
     w: &Weights<'_, impl TensorLike>,

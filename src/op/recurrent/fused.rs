@@ -1,5 +1,5 @@
 //! A sequence by the fused kernel: forward, and the first-order rule.
-use super::{Cell, Named, Sequence};
+use super::{Named, Recurrence, Sequence};
 use crate::{
     core::{GateMean, Outputs, Saved, StateNorm, Vjp},
     kernel::recurrent::{Backward, Cells, Dims, Forward, Input, Squares, Sums},
@@ -19,18 +19,19 @@ fn buffer<F: Real>(shape: impl Into<Shape>) -> Tensor<F> {
     Tensor::build(shape, |_| ())
 }
 
-pub(super) fn forward<F: Real, C: Cell>(
+pub(super) fn forward<F: Real, C: Recurrence>(
     op: &Sequence<C>,
     named: &Named<'_, Tensor<F>>,
     dims: Dims,
     saved: &mut Saved<'_, F>,
 ) -> Outputs<Tensor<F>> {
     let (cell, Named { x, w, state }) = (op.cell.kernel(), named);
+    let keep = saved.0.is_some();
     let mut y = buffer([dims.steps, dims.batch, dims.hidden]);
     let mut last = C::CELL_STATE.then(|| buffer([dims.batch, dims.hidden]));
     let (mut gates, mut c) = (buffer([0]), buffer([0]));
     if dims.batch * dims.hidden > 0 {
-        (gates, c) = (buffer([cell.gates(dims)]), buffer([cell.states(dims)]));
+        (gates, c) = (buffer([cell.gates(dims, keep)]), buffer([cell.states(dims, keep)]));
         let mut scratch = buffer([cell.forward_scratch::<F>(dims, op.tokens.is_some())]);
         F::recurrent_forward(Forward {
             cell,
@@ -42,6 +43,7 @@ pub(super) fn forward<F: Real, C: Cell>(
             h0: state.map(|s| s.h.data()),
             c0: state.and_then(|s| s.c).map(Tensor::data),
             y: y.data_mut(),
+            keep,
             gates: gates.data_mut(),
             c: c.data_mut(),
             last: last.as_mut().map_or(&mut [], Tensor::data_mut),
@@ -53,7 +55,7 @@ pub(super) fn forward<F: Real, C: Cell>(
     [y].into_iter().chain(last).collect()
 }
 
-pub(super) fn vjp<F: Real, C: Cell>(op: &Sequence<C>, cx: &mut Vjp<'_, Tensor<F>>) {
+pub(super) fn vjp<F: Real, C: Recurrence>(op: &Sequence<C>, cx: &mut Vjp<'_, Tensor<F>>) {
     let inputs: SmallVec<[&Tensor<F>; 8]> = (0..cx.inputs()).map(|i| cx.input(i)).collect();
     let named = op.named(&inputs);
     let dims =
@@ -121,7 +123,7 @@ pub(super) fn vjp<F: Real, C: Cell>(op: &Sequence<C>, cx: &mut Vjp<'_, Tensor<F>
 }
 
 /// Tells the observer of each step, from the last.
-fn tell<F: Real, C: Cell>(cx: &mut Vjp<'_, Tensor<F>>, cell: Cells, dims: Dims, heard: &[Sums]) {
+fn tell<F: Real, C: Recurrence>(cx: &mut Vjp<'_, Tensor<F>>, cell: Cells, dims: Dims, heard: &[Sums]) {
     let norm = |name, sums: [Squares; 2]| {
         let [total, transported] = sums.map(|squares| squares.log10_norm());
         StateNorm { name, total, transported }

@@ -3,7 +3,7 @@ mod cells;
 mod check;
 mod fused;
 
-pub use cells::{Cell, GruCell, LstmCell, Nonlinearity, RnnCell};
+pub use cells::{Gru, Lstm, Nonlinearity, Recurrence, Rnn};
 
 use crate::{
     core::{Composed, OpMany, Outputs, Place, Saved, TensorLike, Vjp},
@@ -67,7 +67,7 @@ struct Named<'a, T> {
     state: Option<StateRef<'a, T>>,
 }
 
-impl<C: Cell> Sequence<C> {
+impl<C: Recurrence> Sequence<C> {
     /// Runs it; gives every `h`, and the last `c` of an LSTM.
     #[track_caller]
     pub(crate) fn run<T: TensorLike>(
@@ -96,7 +96,7 @@ impl<C: Cell> Sequence<C> {
     }
 }
 
-impl<F: Real, C: Cell> Composed<F> for Sequence<C> {
+impl<F: Real, C: Recurrence> Composed<F> for Sequence<C> {
     /// Step by step with ordinary ops: what the fused kernel is judged by, and what higher orders differentiate.
     #[track_caller]
     fn compose<T: TensorLike<Elem = F>>(&self, inputs: &[&T]) -> Outputs<T> {
@@ -128,12 +128,16 @@ impl<F: Real, C: Cell> Composed<F> for Sequence<C> {
     }
 }
 
-impl<F: Real, C: Cell> OpMany<F> for Sequence<C> {
+impl<F: Real, C: Recurrence> OpMany<F> for Sequence<C> {
     const NAME: &'static str = C::NAME;
     fn forward(&self, x: &[&Tensor<F>], saved: &mut Saved<'_, F>) -> Outputs<Tensor<F>> {
         let named = self.named(x);
         let dims =
             check::sequence::<C>(named.x.map(|x| x.shape()), self.tokens.as_ref(), &named.w, named.state.as_ref());
+        // A single step that nobody will sweep: packing the weights would cost as much as multiplying with them.
+        if dims.steps == 1 && saved.0.is_none() {
+            return self.compose(x);
+        }
         fused::forward(self, &named, dims, saved)
     }
     fn vjp<T: TensorLike<Elem = F>>(&self, cx: &mut Vjp<'_, T>) {
