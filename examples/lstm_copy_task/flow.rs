@@ -31,7 +31,7 @@ struct Probe {
 
 impl Work<f64> for Probe {
     type Out = InTime;
-    fn with<K: recurrent::Cell>(self, net: Net<K, f64>) -> Result<InTime, Error> {
+    fn with<K: recurrent::Recurrence>(self, net: Net<K, f64>) -> Result<InTime, Error> {
         let Copying { said, recall, .. } = self.copying;
         let batch = said.shape()[1];
         let last = recall.select(&((SAID - 1) * batch..SAID * batch).collect::<Vec<_>>());

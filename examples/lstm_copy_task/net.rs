@@ -5,7 +5,7 @@ use crate::{
 };
 use chainrule::{
     nn::{Nonlinearity, Recurrent},
-    op::recurrent::{self, GruCell, LstmCell, RnnCell},
+    op::recurrent,
     prelude::*,
 };
 
@@ -13,7 +13,7 @@ pub struct Net<K, F: Real = f32> {
     pub cell: Recurrent<K, F>,
     pub out: Dense<F>,
 }
-module!(impl[F: Real, K: recurrent::Cell] Net<K, F> as F { cell, out });
+module!(impl[F: Real, K: recurrent::Recurrence] Net<K, F> as F { cell, out });
 
 /// How the standard initialisation of recurrent weights is scaled by [`Start::Scaled`].
 pub const SCALE: f64 = 3.0;
@@ -30,7 +30,7 @@ pub struct Make {
 /// What works with any network.
 pub trait Work<F: Real> {
     type Out;
-    fn with<K: recurrent::Cell>(self, net: Net<K, F>) -> Result<Self::Out, Error>;
+    fn with<K: recurrent::Recurrence>(self, net: Net<K, F>) -> Result<Self::Out, Error>;
 }
 
 impl Make {
@@ -55,12 +55,12 @@ impl Make {
     }
 }
 
-fn finish<K: recurrent::Cell, F: Real>(cell: Recurrent<K, F>, rng: &mut Rng) -> Net<K, F> {
+fn finish<K: recurrent::Recurrence, F: Real>(cell: Recurrent<K, F>, rng: &mut Rng) -> Net<K, F> {
     let out = Dense::new(cell.hidden(), OUTPUTS, rng);
     Net { cell, out }
 }
 
-fn rnn<F: Real>(start: Start, hidden: usize, rng: &mut Rng) -> Result<Recurrent<RnnCell, F>, Error> {
+fn rnn<F: Real>(start: Start, hidden: usize, rng: &mut Rng) -> Result<Rnn<F>, Error> {
     let mut net = Rnn::<F>::new(INPUTS, hidden, rng);
     match start {
         Start::Scaled => net.cells[0].w_hh.value.data_mut().iter_mut().for_each(|w| *w = F::of(SCALE * w.f64())),
@@ -75,7 +75,7 @@ fn longest(t: usize) -> f64 {
     (1.5 * t as f64).max(2.0)
 }
 
-fn lstm<F: Real>(start: Start, hidden: usize, t: usize, rng: &mut Rng) -> Result<Recurrent<LstmCell, F>, Error> {
+fn lstm<F: Real>(start: Start, hidden: usize, t: usize, rng: &mut Rng) -> Result<Lstm<F>, Error> {
     let net = Lstm::new(INPUTS, hidden, rng);
     match start {
         Start::Bias0 => Ok(net.forget_bias(0.0)),
@@ -85,7 +85,7 @@ fn lstm<F: Real>(start: Start, hidden: usize, t: usize, rng: &mut Rng) -> Result
     }
 }
 
-fn gru<F: Real>(start: Start, hidden: usize, t: usize, rng: &mut Rng) -> Result<Recurrent<GruCell, F>, Error> {
+fn gru<F: Real>(start: Start, hidden: usize, t: usize, rng: &mut Rng) -> Result<Gru<F>, Error> {
     let net = Gru::new(INPUTS, hidden, rng);
     match start {
         Start::Chrono => net.chrono(longest(t), rng),

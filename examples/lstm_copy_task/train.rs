@@ -164,7 +164,7 @@ struct Training<'a> {
 
 impl Work<f32> for Training<'_> {
     type Out = Run;
-    fn with<K: recurrent::Cell>(self, mut net: Net<K>) -> Result<Run, Error> {
+    fn with<K: recurrent::Recurrence>(self, mut net: Net<K>) -> Result<Run, Error> {
         let Self { plan, pace, progress, rng } = self;
         let (t, batch) = (plan.make.t, plan.batch);
         let weights = |net: &Net<K>| net.cell.cells[0].w_hh.value.norm();
@@ -229,7 +229,7 @@ fn right(logits: &Tensor, copying: &Copying) -> f64 {
     accuracy(&logits.reshape([rows, logits.shape().size() / rows]), &copying.recall)
 }
 
-fn outcome<K: recurrent::Cell>(net: &Net<K>, t: usize, data: &mut Rng) -> Result<Outcome, Error> {
+fn outcome<K: recurrent::Recurrence>(net: &Net<K>, t: usize, data: &mut Rng) -> Result<Outcome, Error> {
     let copying = Copying::draw(t, 64, data)?;
     let logits = net.out.forward(&net.cell.run_tokens(Eager::HERE, &copying.said, None).0);
     let last = logits.slice(0, t + SAID..t + 2 * SAID);
