@@ -1,5 +1,5 @@
 //! Vectors of the processor, and the shape of a register tile that suits them.
-use super::super::dispatch;
+use crate::kernel::dispatch;
 use crate::real::Base;
 use pulp::{Simd, WithSimd};
 
