@@ -285,3 +285,37 @@ fn gradients_of_a_copy_apply_by_path() -> Result<(), Error> {
     assert_relative_eq!(net.out.weight.value, moved, max_relative = 1e-6);
     Ok(())
 }
+
+#[test]
+fn every_node_of_the_sweep_shows_its_cotangent() -> Result<(), Error> {
+    #[derive(Default)]
+    struct All(f64, usize, Vec<(usize, &'static str, Tensor)>, Vec<(bool, bool, Option<String>)>);
+    impl Observer for All {
+        fn recording(&mut self, r: &Recorded<'_, f32>) -> Result<(), Error> {
+            (self.0, self.1) = (r.loss(), r.root);
+            r.each_node(|n| {
+                assert_eq!(n.head, n.index);
+                self.3.push((n.wants, n.elementwise, n.layer.map(str::to_owned)));
+            });
+            Ok(())
+        }
+        fn cotangent(&mut self, c: &chainrule::core::Cotangent<'_, f32>) -> Result<(), Error> {
+            self.2.push((c.index, c.op, c.bar.clone()));
+            Ok(())
+        }
+    }
+    let ((x, y), net, mut tape, mut all) = (data(1), mlp(2), Tape::new(), All::default());
+    let r = tape.begin();
+    let loss = net.forward(&r.constant(&x)).watch("logits").softmax_cross_entropy(&y);
+    let item = loss.item();
+    let g = loss.backward_with(&net, &mut (&mut all, None::<All>))?;
+    let seen: Vec<_> = all.2.iter().map(|(i, op, _)| (*i, *op)).collect();
+    let expect = [(8, "softmax_cross_entropy"), (7, "linear"), (6, "leaf"), (5, "leaf"), (4, "relu"), (3, "linear")];
+    assert_eq!((all.0, all.1, &seen[..6]), (item, 8, &expect[..]));
+    assert_eq!((seen[6..].to_vec(), &all.2[0].2.data()[..]), (vec![(2, "leaf"), (1, "leaf")], &[1.0][..]));
+    assert_eq!(&all.2[2].2, g.get("out.bias").unwrap());
+    let named = |i: usize| (all.3[i].0, all.3[i].1, all.3[i].2.as_deref());
+    assert_eq!((named(0), named(1)), ((false, false, None), (true, false, None)));
+    assert_eq!((named(4), named(7)), ((true, true, None), (true, false, Some("out")))); // watched, yet the layer's
+    Ok(())
+}

@@ -1,7 +1,7 @@
 //! The reverse sweep: one loop over the recording.
 use crate::{
     core::{
-        GateMean, Gradient, Grads, Module, Observer, ParamId, Phase, Recorded, Recording, Signal, StateNorm,
+        Cotangent, GateMean, Gradient, Grads, Module, Observer, ParamId, Phase, Recorded, Recording, Signal, StateNorm,
         TensorLike, TimeStep, Var, Vjp, checkpoint::Descent, record::Record, table::Table, vjp::StepSink,
     },
     error::{Error, ErrorKind},
@@ -173,7 +173,7 @@ impl<'t, F: Real> Var<'t, F> {
             table
         };
         if let Some(o) = &mut observer {
-            o.recording(&Recorded { recording: self.rec, table: &table })?;
+            o.recording(&Recorded { recording: self.rec, root: self.id as usize, table: &table })?;
         }
         let mut grads = Grads::new(Arc::clone(&table));
         self.rec.sweep(&[(self.id, self.one())], &mut grads, observer, &table, sweep)?;
@@ -343,6 +343,7 @@ fn report<F: Real>(
     o: &mut dyn Observer<F>,
 ) -> Result<(), Error> {
     let (node, ids) = (&r.nodes[i], r.inputs(i));
+    o.cotangent(&Cotangent { index: i, op: r.ops[i].name(), at: node.at, bar })?;
     let mut signal = |path, phase| o.signal(&Signal { path, phase, op: r.ops[i].name(), at: node.at, bar });
     for name in r.watch_names(i) {
         signal(name, Phase::Watch)?;

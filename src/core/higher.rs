@@ -44,6 +44,13 @@ impl<'t, F: Real> Var<'t, F> {
         self.rec.sweep_recorded(0, &[(self, y_bar)], wrt)
     }
 
+    /// The same for one earlier value, walking back no further than to it.
+    #[track_caller]
+    pub(crate) fn vjp_recorded_to(self, y_bar: Self, x: Self) -> Self {
+        self.rec.record.borrow_mut().keep_checkpoints();
+        self.rec.sweep_recorded(x.id as usize + 1, &[(self, y_bar)], &[x])[0]
+    }
+
     /// The rule of an op that is a composition of others: its forward is recorded here and swept back to the inputs.
     #[track_caller]
     pub(super) fn composed_vjp(op: &impl Composed<F>, cx: &mut Vjp<'_, Self>) {

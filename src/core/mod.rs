@@ -38,7 +38,9 @@ pub use grads::{Grads, Key};
 pub use layer::{AnyLayer, DynLayer, Layer};
 pub use like::TensorLike;
 pub use module::{ByPath, Module};
-pub use observer::{GateMean, Gradient, Observer, Phase, Recorded, RecordedNode, Signal, StateNorm, TimeStep};
+pub use observer::{
+    Cotangent, GateMean, Gradient, Observer, Phase, Recorded, RecordedNode, Signal, StateNorm, TimeStep,
+};
 pub use op::{Composed, Op, OpMany, Outputs, Saved};
 pub use parallel::data_parallel;
 pub use param::{Param, ParamId, Role};

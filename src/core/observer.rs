@@ -23,6 +23,8 @@ pub enum Phase {
 pub struct Recorded<'a, F: Real> {
     /// Forward values, ops and lines.
     pub recording: &'a Recording<F>,
+    /// The node of the scalar with which the sweep begins: the loss.
+    pub root: usize,
     pub(crate) table: &'a Arc<Table>,
 }
 
@@ -39,6 +41,14 @@ pub struct RecordedNode<'a, F: Real> {
     pub value: &'a Tensor<F>,
     /// The nodes it was computed from.
     pub inputs: &'a [u32],
+    /// The node whose op computed it: itself, unless it is a further output of an op with several.
+    pub head: usize,
+    /// Whether it leads back to something differentiable; a constant does not.
+    pub wants: bool,
+    /// Whether each number depends on the number at the same place of each input only.
+    pub elementwise: bool,
+    /// Of a layer's output (before the activation) the layer's path, watched or not.
+    pub layer: Option<&'a str>,
     /// Of a parameter its path; of a layer's output (before the activation) the layer's path; of a watched node its name.
     pub path: Option<&'a str>,
 }
@@ -54,10 +64,28 @@ impl<F: Real> Recorded<'_, F> {
         Dump::new(self.recording, Some(self.table.clone()))
     }
 
+    /// The loss.
+    pub fn loss(&self) -> f64 {
+        self.recording.record.borrow().values[self.root].item()
+    }
+
     /// Calls `f` for every node from the first.
     pub fn each_node(&self, f: impl FnMut(RecordedNode<'_, F>)) {
         self.recording.walk(Some(self.table), f);
     }
+}
+
+/// The complete cotangent of one node, whatever it is.
+#[non_exhaustive]
+pub struct Cotangent<'a, F: Real> {
+    /// The node's place on the recording.
+    pub index: usize,
+    /// The op of the node; `leaf` for variables and parameters.
+    pub op: &'static str,
+    /// The line that recorded the node.
+    pub at: &'static Location<'static>,
+    /// The cotangent, with the node's shape.
+    pub bar: &'a Tensor<F>,
 }
 
 /// A back-propagated signal at a tagged node.
@@ -158,6 +186,10 @@ pub trait Observer<F: Real = f32> {
     fn recording(&mut self, recorded: &Recorded<'_, F>) -> Result<(), Error> {
         Ok(())
     }
+    /// Each node that the sweep reaches, leaves included, before any other event of that node.
+    fn cotangent(&mut self, cotangent: &Cotangent<'_, F>) -> Result<(), Error> {
+        Ok(())
+    }
     /// Each tagged node, before and after its activation, and each watched node.
     fn signal(&mut self, signal: &Signal<'_, F>) -> Result<(), Error> {
         Ok(())
@@ -200,6 +232,10 @@ macro_rules! listening { ($($o:ident $i:tt,)*) => {
             $( self.$i.recording(event)?; )*
             Ok(())
         }
+        fn cotangent(&mut self, event: &Cotangent<'_, F>) -> Result<(), Error> {
+            $( self.$i.cotangent(event)?; )*
+            Ok(())
+        }
         fn signal(&mut self, event: &Signal<'_, F>) -> Result<(), Error> {
             $( self.$i.signal(event)?; )*
             Ok(())
@@ -218,4 +254,4 @@ macro_rules! listening { ($($o:ident $i:tt,)*) => {
     }
 } }
 tuples! { listening }
-passed_on! { recording(Recorded<'_, F>) signal(Signal<'_, F>) time_step(TimeStep<'_>) gradient(Gradient<'_, F>) }
+passed_on! { recording(Recorded<'_, F>) cotangent(Cotangent<'_, F>) signal(Signal<'_, F>) time_step(TimeStep<'_>) gradient(Gradient<'_, F>) }

@@ -207,6 +207,10 @@ impl<F: Real> Recording<F> {
                 at: node.at,
                 value: &r.values[index],
                 inputs: r.inputs(index),
+                head: r.head(index).0,
+                wants: node.wants != 0,
+                elementwise: r.ops[index].is_elementwise(),
+                layer: r.path(index, table).filter(|_| !r.is_leaf(index)),
                 path: r.watch_names(index).next().or(r.path(index, table)),
             });
         }

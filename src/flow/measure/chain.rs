@@ -1,0 +1,210 @@
+//! The order of the layers, read off the recording.
+use crate::{
+    core::{Recorded, RecordedNode},
+    tensor::Real,
+};
+use std::{ops::Range, sync::Arc};
+
+/// What one node needs to be known by.
+pub(crate) struct Node {
+    pub(crate) op: &'static str,
+    pub(crate) at: &'static std::panic::Location<'static>,
+    pub(crate) inputs: Range<usize>,
+    pub(crate) head: usize,
+    pub(crate) wants: bool,
+    pub(crate) elementwise: bool,
+    pub(crate) layer: Option<Arc<str>>,
+    /// Of a parameter its path.
+    pub(crate) param: Option<Arc<str>>,
+    /// The first two axes of a matrix.
+    pub(crate) matrix: Option<[usize; 2]>,
+}
+
+/// A stage of the way from the data to the loss: a layer, or a block through whose end everything passes.
+#[derive(Clone, Debug)]
+pub(crate) struct Stage {
+    pub(crate) path: Arc<str>,
+    /// The paths of its layers, one unless it is a block.
+    pub(crate) layers: Vec<Arc<str>>,
+    /// Where its signal is taken: the output of the layer's arithmetic, or the end of the block.
+    pub(crate) signal: usize,
+    /// What the next stage reads, through which everything passes.
+    pub(crate) out: usize,
+    /// What it reads itself.
+    pub(crate) input: Option<usize>,
+    pub(crate) activation: Option<(usize, &'static str)>,
+    /// The leaves of its matrices.
+    pub(crate) weights: Vec<usize>,
+    /// Width of its output, and of its input.
+    pub(crate) width: [usize; 2],
+}
+
+/// The recording as far as gradient flow is concerned.
+pub(crate) struct Chain {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) edges: Vec<u32>,
+    pub(crate) root: usize,
+    /// From the first to the last: the output layer.
+    pub(crate) stages: Vec<Stage>,
+    /// Recurrent layers: their path and the leaf of their recurrent weights.
+    pub(crate) recurrent: Vec<(Arc<str>, &'static str, Option<usize>)>,
+}
+
+/// Ops whose first input is multiplied by a matrix: what makes a layer of a network's depth.
+const PRODUCTS: [&str; 2] = ["linear", "matmul"];
+const RECURRENT: [&str; 3] = ["rnn", "lstm", "gru"];
+
+impl Chain {
+    /// Reads the structure of a recording.
+    pub(crate) fn read<F: Real>(recorded: &Recorded<'_, F>) -> Self {
+        let (mut nodes, mut edges) = (vec![], vec![]);
+        recorded.each_node(|n: RecordedNode<'_, F>| {
+            let start = edges.len();
+            edges.extend_from_slice(n.inputs);
+            let leaf = n.op == "leaf";
+            let shape = n.value.shape();
+            nodes.push(Node {
+                op: n.op,
+                at: n.at,
+                inputs: start..edges.len(),
+                head: n.head,
+                wants: n.wants,
+                elementwise: n.elementwise,
+                layer: n.layer.map(Arc::from),
+                param: n.path.filter(|_| leaf).map(Arc::from),
+                matrix: (shape.rank() >= 2).then(|| [shape[shape.rank() - 2], shape[shape.rank() - 1]]),
+            });
+        });
+        let mut chain = Self { nodes, edges, root: recorded.root, stages: vec![], recurrent: vec![] };
+        chain.find_recurrent();
+        chain.find_stages();
+        chain
+    }
+
+    pub(crate) fn inputs(&self, i: usize) -> &[u32] {
+        &self.edges[self.nodes[i].inputs.clone()]
+    }
+
+    /// The parameters of matrix shape that belong to the layer of this path.
+    fn matrices(&self, layer: &str) -> Vec<usize> {
+        let own = |path: &str| path.rsplit_once('.').map_or(layer.is_empty(), |(head, _)| head == layer);
+        let fits = |n: &Node| n.matrix.is_some() && n.param.as_deref().is_some_and(own);
+        (0..self.nodes.len()).filter(|i| fits(&self.nodes[*i])).collect()
+    }
+
+    fn find_recurrent(&mut self) {
+        let mut found: Vec<(Arc<str>, &'static str, Option<usize>)> = vec![];
+        for n in &self.nodes {
+            if let Some(path) = n.layer.as_ref().filter(|_| RECURRENT.contains(&n.op)) {
+                let full = if path.is_empty() { "w_hh".to_owned() } else { format!("{path}.w_hh") };
+                let w = self.nodes.iter().position(|n| n.param.as_deref() == Some(&full));
+                if found.iter().all(|(known, ..)| known != path) {
+                    found.push((path.clone(), n.op, w));
+                }
+            }
+        }
+        self.recurrent = found;
+    }
+
+    /// Which nodes lie on a way from `first` to the root.
+    fn between(&self, first: usize) -> Vec<bool> {
+        let n = self.nodes.len();
+        let (mut from, mut to) = (vec![false; n], vec![false; n]);
+        from[first] = true;
+        for i in first + 1..n {
+            let head = self.nodes[i].head;
+            from[i] = self.nodes[i].wants && (from[head] || self.inputs(i).iter().any(|x| from[*x as usize]));
+        }
+        to[self.root] = true;
+        for i in (first..=self.root).rev() {
+            if to[i] {
+                to[self.nodes[i].head] = true;
+                for x in self.inputs(i) {
+                    to[*x as usize] = true;
+                }
+            }
+        }
+        (0..n).map(|i| from[i] && to[i]).collect()
+    }
+
+    /// Of the nodes on a way, those that every way passes.
+    fn gates(&self, on: &[bool], first: usize) -> Vec<bool> {
+        let n = self.nodes.len();
+        let mut last_use: Vec<usize> = (0..n).collect();
+        for i in first + 1..n {
+            if on[i] {
+                let head = self.nodes[i].head;
+                last_use[head] = last_use[head].max(i);
+                for x in self.inputs(i) {
+                    last_use[*x as usize] = last_use[*x as usize].max(i);
+                }
+            }
+        }
+        let (mut reach, mut gates) = (first, vec![false; n]);
+        for i in first..=self.root {
+            if on[i] {
+                gates[i] = reach <= i;
+                reach = reach.max(last_use[i]);
+            }
+        }
+        gates
+    }
+
+    fn find_stages(&mut self) {
+        let is_layer = |n: &Node| n.wants && n.layer.is_some() && PRODUCTS.contains(&n.op);
+        // The first layer from which a way leads to the loss: a layer before a detached value has none.
+        let layers: Vec<usize> = (0..=self.root).filter(|i| is_layer(&self.nodes[*i])).collect();
+        let Some((first, on)) = layers.iter().map(|i| (*i, self.between(*i))).find(|(i, on)| on[*i]) else { return };
+        let gates = self.gates(&on, first);
+        let mut stages: Vec<Stage> = vec![];
+        for z in first..=self.root {
+            if !on[z] || !is_layer(&self.nodes[z]) {
+                continue;
+            }
+            let path = self.nodes[z].layer.clone().expect("a layer");
+            let signal = (z..=self.root).find(|i| gates[*i]).unwrap_or(z);
+            let weights = self.matrices(&path);
+            let width = weights.first().and_then(|w| self.nodes[*w].matrix).unwrap_or([0, 0]);
+            match stages.last_mut() {
+                Some(block) if block.signal == signal => {
+                    block.weights.extend(weights);
+                    block.weights.sort_unstable();
+                    block.weights.dedup();
+                    block.width[0] = width[0];
+                    if !block.layers.contains(&path) {
+                        block.layers.push(path);
+                    }
+                }
+                _ => {
+                    let input = (first..z).rev().find(|i| gates[*i]).or(self.inputs(z).first().map(|x| *x as usize));
+                    let layers = vec![path.clone()];
+                    stages.push(Stage { path, layers, signal, out: signal, input, activation: None, weights, width });
+                }
+            }
+        }
+        for k in 0..stages.len() {
+            if let Some(next) = stages.get(k + 1).and_then(|s| s.input) {
+                stages[k].out = next.max(stages[k].signal);
+            }
+            let from = stages[k].input.map_or(0, |i| i + 1);
+            let known = |i: &usize| on[*i] && self.nodes[*i].elementwise && self.inputs(*i).len() == 1;
+            let last = stages[k].out.max(stages[k].signal);
+            let last = if k + 1 == stages.len() { stages[k].signal } else { last };
+            stages[k].activation = (from..=last).find(known).map(|i| (i, self.nodes[i].op));
+            stages[k].path = common(&stages[k].layers);
+        }
+        self.stages = stages;
+    }
+}
+
+/// What a block is called: what its layers' paths have in common.
+fn common(paths: &[Arc<str>]) -> Arc<str> {
+    let [first, rest @ ..] = paths else { return "".into() };
+    if rest.is_empty() {
+        return first.clone();
+    }
+    let parts: Vec<&str> = first.split('.').collect();
+    let same = |n: usize| rest.iter().all(|p| p.split('.').take(n).eq(parts[..n].iter().copied()));
+    let n = (0..=parts.len()).rev().find(|n| same(*n)).unwrap_or(0);
+    if n > 0 { parts[..n].join(".").into() } else { format!("{first}..{}", rest[rest.len() - 1]).into() }
+}

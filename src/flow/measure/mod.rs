@@ -1,0 +1,13 @@
+//! What one pass shows: the order of the layers, and the numbers of each.
+mod chain;
+mod numbers;
+mod origin;
+mod pass;
+mod sample;
+
+pub(super) use chain::{Chain, Stage};
+pub use numbers::Counts;
+pub(super) use numbers::Magnitudes;
+pub use origin::{Direction, Origin};
+pub(super) use pass::{Pass, Passed, Silence};
+pub use sample::{LayerSample, ParamSample, Sample, TimeSample};

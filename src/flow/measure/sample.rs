@@ -1,0 +1,160 @@
+use super::{Counts, Magnitudes};
+use crate::flow::InTime;
+use std::sync::Arc;
+
+/// What one pass through a layer, or through a block with a way around it, showed.
+///
+/// With `z` for the output of the layer's arithmetic, `h` for what the next layer reads and `d` for cotangents:
+/// `gain = ||dz_l|| / ||dz_(l+1)|| = f_factor * w_factor`, exactly. What could not be told is NaN.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct LayerSample {
+    /// The path of the layer, or what the paths of a block's layers have in common.
+    pub path: Arc<str>,
+    /// The activation's op, if there is one.
+    pub activation: Option<&'static str>,
+    /// The numbers of outputs and inputs.
+    pub width: [usize; 2],
+    /// The signal: `log10 ||dL/dz||`.
+    pub signal: f64,
+    /// `||dL/dz_l|| / ||dL/dz_(l+1)||`; NaN for the last layer.
+    pub gain: f64,
+    /// The activation's part of it, the article's f': `||dL/dz_l|| / ||dL/dh_l||`.
+    pub f_factor: f64,
+    /// The next layer's weights' part of it: `||dL/dh_l|| / ||dL/dz_(l+1)||`.
+    pub w_factor: f64,
+    /// What random weights of the next layer's variance would give: `sqrt(outputs * Var W)` (Glorot and Bengio 2010, equation 6).
+    pub w_expected: f64,
+    /// Forward: `rms(h_l) / rms(h_(l-1))`.
+    pub forward: f64,
+    /// `log10` of the joint norm of its matrices' gradients.
+    pub gradient: f64,
+    /// The joint norm of its matrices.
+    pub weight: f64,
+    /// Norm of the matrices' last change over theirs; NaN without `ReportUpdates`.
+    pub update: f64,
+    /// The mean slope of the activation over its largest slope.
+    pub slope: f64,
+    /// The share of outputs where tanh or sigmoid is saturated.
+    pub saturated: f64,
+    /// The share of units that a ReLU kept at 0 in the whole batch.
+    pub silent: f64,
+    /// The same since each unit was last active, over the samples and passes in `silent_for`.
+    pub dead: f64,
+    /// Over how many samples, and measured passes, `dead` was judged.
+    pub silent_for: (u64, u64),
+    /// What the signal's numbers are.
+    pub counts: Counts,
+    /// Which of the sample's parameters are its matrices.
+    pub(crate) matrices: Vec<usize>,
+    pub(crate) magnitudes: Option<Arc<Magnitudes>>,
+    /// Of a matrix: whether all of it is 0, and how many pairs of equal rows it has; at the first pass only.
+    pub(crate) start: (bool, usize),
+}
+
+/// What one pass showed of a trained parameter.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ParamSample {
+    /// Its path.
+    pub path: Arc<str>,
+    /// `log10` of its gradient's norm; NaN if no gradient reached it.
+    pub gradient: f64,
+    /// Its own norm; NaN if it was not recorded.
+    pub value: f64,
+    /// Norm of its last change over its own norm; NaN without `ReportUpdates`.
+    pub update: f64,
+    /// Whether a way leads from it to the loss.
+    pub connected: bool,
+    /// The last op on its way, with its line: where the way ends.
+    pub(crate) ends: Option<(&'static str, &'static std::panic::Location<'static>)>,
+}
+
+/// What one pass through a recurrent layer showed.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TimeSample {
+    /// The path of the layer.
+    pub path: Arc<str>,
+    /// The cell: `rnn`, `lstm`, `gru`.
+    pub op: &'static str,
+    /// How many steps the sequence has.
+    pub steps: usize,
+    /// The factor of one step back, see [`InTime::rho`].
+    pub rho: f64,
+    /// After how many steps 1 % of a gradient is left, see [`InTime::horizon`].
+    pub horizon: f64,
+    /// The mean of the forget gate `f` of an LSTM, or of `z` of a GRU.
+    pub gate: f64,
+    /// `log10` of that gate's product over all steps.
+    pub gate_product: f64,
+    /// The largest singular value of a simple network's recurrent weights; at the first pass only.
+    pub sigma: f64,
+    /// `log10 ||g_t||`, at most 64 steps of it, from the first to the last.
+    pub profile: Vec<f64>,
+}
+
+impl TimeSample {
+    pub(crate) fn of(layer: &InTime, sigma: f64) -> Self {
+        let nan = |x: Option<f64>| x.unwrap_or(f64::NAN);
+        let name = if layer.op == "gru" { "z" } else { "f" };
+        let n = layer.total.len();
+        let kept = n.min(64);
+        Self {
+            path: layer.path.as_str().into(),
+            op: layer.op,
+            steps: n,
+            rho: nan(layer.rho()),
+            horizon: nan(layer.horizon()),
+            gate: nan(layer.mean_gate(name)),
+            gate_product: nan(layer.gate_product(name)),
+            sigma,
+            profile: (0..kept).map(|k| layer.total[k * (n - 1) / kept.saturating_sub(1).max(1)]).collect(),
+        }
+    }
+}
+
+/// What one measured pass showed.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Sample {
+    /// The pass, counted from 0.
+    pub step: u64,
+    /// The loss.
+    pub loss: f64,
+    /// The layers on the way from the data to the loss, the first one first; the last is the output layer.
+    pub layers: Vec<LayerSample>,
+    /// All trained parameters in the module's order.
+    pub params: Vec<ParamSample>,
+    /// The recurrent layers.
+    pub time: Vec<TimeSample>,
+    /// `log10` of the joint norm of all gradients, before any clipping.
+    pub norm: f64,
+    /// The factor by which they were clipped, 1 if they were not.
+    pub coef: f64,
+    /// `A`, as `log10`: the first hidden layer's signal over the last hidden layer's.
+    pub total: f64,
+    /// `kappa`: the geometric mean of the hidden layers' gains.
+    pub rate: f64,
+    /// The largest distance between two hidden layers' signals, in powers of ten.
+    pub span: f64,
+}
+
+impl Sample {
+    /// How many hidden layers (or blocks) there are.
+    pub fn hidden(&self) -> usize {
+        self.layers.len().saturating_sub(1)
+    }
+
+    /// Computes what follows from the layers.
+    pub(crate) fn derive(&mut self) {
+        let hidden = &self.layers[..self.hidden()];
+        let (Some(first), Some(last)) = (hidden.first(), hidden.last()) else { return };
+        let gains = hidden.len() - 1;
+        self.total = first.signal - last.signal;
+        self.rate = if gains == 0 { f64::NAN } else { 10f64.powf(self.total / gains as f64) };
+        let (lo, hi) =
+            hidden.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), l| (lo.min(l.signal), hi.max(l.signal)));
+        self.span = hi - lo;
+    }
+}

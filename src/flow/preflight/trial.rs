@@ -1,0 +1,200 @@
+//! Remedies, tried by replaying the recording.
+use crate::{
+    core::{Module, Param, Recording, Tape, Var},
+    error::{Error, ErrorKind},
+    flow::{Change, Kind, Monitor, Outcome, Report, Sample, Severity, Verdict, verdict::limits::VANISHED},
+    formula,
+    nn::Init,
+    rng::Rng,
+    tensor::{Real, Tensor},
+};
+
+/// Tries what can be tried, and puts what helps first.
+pub(super) fn remedies<F: Real, N: Module<F>>(
+    report: &mut Report,
+    net: &N,
+    loss: &impl for<'t> Fn(&'t Recording<F>) -> Var<'t, F>,
+    seed: u64,
+    tape: &mut Tape<F>,
+) -> Result<(), Error> {
+    let Some(sample) = report.samples.last().cloned() else { return Ok(()) };
+    for verdict in &mut report.verdicts {
+        let about = verdict.clone();
+        for remedy in &mut verdict.remedies {
+            remedy.tried = match &remedy.change {
+                Change::FewerLayers(n) => Some(fewer(&sample, *n)),
+                change => {
+                    let trial = Trial { sample: &sample, verdict: &about, change };
+                    if trial.fits() { trial.run(net, loss, seed, tape)? } else { None }
+                }
+            };
+        }
+        let healthy = |r: &crate::flow::Remedy| r.tried.is_some_and(|t| t.left.is_none());
+        verdict.remedies.sort_by_key(|r| !healthy(r));
+    }
+    Ok(())
+}
+
+/// What the rate says that a shorter chain would leave.
+fn fewer(sample: &Sample, n: usize) -> Outcome {
+    let gains = sample.hidden().saturating_sub(1 + n) as f64;
+    let total = sample.rate.log10() * gains;
+    let left = (total < VANISHED).then_some((Kind::Vanishing, Severity::Warn));
+    Outcome { rate: sample.rate, total, left }
+}
+
+struct Trial<'a> {
+    sample: &'a Sample,
+    verdict: &'a Verdict,
+    change: &'a Change,
+}
+
+impl Trial<'_> {
+    fn fits(&self) -> bool {
+        !matches!(
+            self.change,
+            Change::Words(_) | Change::GatedCell | Change::LearningRate(_) | Change::Clip(_) | Change::FewerLayers(_)
+        )
+    }
+
+    /// The layers that a change of weights is for.
+    fn layers(&self) -> &[crate::flow::LayerSample] {
+        if self.verdict.kind == Kind::Symmetric {
+            &self.sample.layers[self.verdict.layers.clone()]
+        } else {
+            &self.sample.layers
+        }
+    }
+
+    fn run<F: Real, N: Module<F>>(
+        &self,
+        net: &N,
+        loss: &impl for<'t> Fn(&'t Recording<F>) -> Var<'t, F>,
+        seed: u64,
+        tape: &mut Tape<F>,
+    ) -> Result<Option<Outcome>, Error> {
+        let r = tape.begin_train(&mut Rng::seed(seed));
+        let value = loss(r);
+        if let Change::Activation(to, _) = self.change
+            && !self.replace_activations(r, to)
+        {
+            return Ok(None);
+        }
+        let mut rng = Rng::seed(seed ^ 0x7e57);
+        net.visit(|path, p| {
+            let path = path.to_string();
+            let recorded = self.sample.params.iter().any(|known| *known.path == *path && !known.value.is_nan());
+            if let Some(other) = self.value_of(&path, p, &mut rng).filter(|_| recorded) {
+                r.replace_leaf(r.param(p), &other);
+            }
+        });
+        r.replay();
+        let mut monitor = Monitor::preflight();
+        match value.backward_with(net, &mut monitor) {
+            Err(e) if e.kind() != ErrorKind::NonFinite => return Err(e),
+            _ => {}
+        }
+        Ok(self.outcome(&monitor.report()))
+    }
+
+    fn outcome(&self, report: &Report) -> Option<Outcome> {
+        let worst = report.verdicts.iter().filter(|v| v.severity >= Severity::Warn).max_by_key(|v| v.severity);
+        let left = worst.map(|v| (v.kind, v.severity));
+        let now = report.samples.last();
+        let time = matches!(self.verdict.kind, Kind::VanishingThroughTime | Kind::ExplodingThroughTime);
+        if time {
+            let layer = now?.time.iter().find(|t| t.path == self.verdict.paths[0])?;
+            return Some(Outcome { rate: layer.rho, total: layer.rho.log10() * layer.steps as f64, left });
+        }
+        let (rate, total) = now.map_or((f64::NAN, f64::NAN), |s| (s.rate, s.total));
+        Some(Outcome { rate, total, left })
+    }
+
+    fn replace_activations<F: Real>(&self, r: &Recording<F>, to: &str) -> bool {
+        let mut known: Vec<&str> = self.sample.layers.iter().filter_map(|l| l.activation).collect();
+        known.sort_unstable();
+        known.dedup();
+        let mut replaced = 0;
+        for from in known.into_iter().filter(|from| ["sigmoid", "tanh", "relu"].contains(from) && *from != to) {
+            replaced += match to {
+                "relu" => r.replace_ops(from, formula::Relu {}),
+                "leaky_relu" => r.replace_ops(from, formula::LeakyRelu { slope: 0.01 }),
+                _ => 0,
+            };
+        }
+        replaced > 0
+    }
+
+    /// Another value for a parameter, if the change is about it.
+    fn value_of<F: Real>(&self, path: &str, p: &Param<F>, rng: &mut Rng) -> Option<Tensor<F>> {
+        let (owner, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let own = |at: &usize| &*self.sample.params[*at].path;
+        let mut matrices = self.layers().iter().flat_map(|l| &l.matrices).map(own);
+        let matrix = matrices.any(|m| m == path);
+        let mut matrices = self.layers().iter().flat_map(|l| &l.matrices).map(own);
+        let beside = !matrix && matrices.any(|m| m.rsplit_once('.').map_or("", |(o, _)| o) == owner);
+        let shape = p.value.shape();
+        let zeros = || Tensor::filled(shape, F::zero());
+        let times = |c: f64| {
+            let mut t = p.value.clone();
+            t.data_mut().iter_mut().for_each(|x| *x = F::of(x.f64() * c));
+            t
+        };
+        match self.change {
+            Change::Redraw(init) | Change::Activation(_, init) => match (matrix, beside && shape.rank() == 1) {
+                (true, _) => Some(named(init).tensor(shape, rng)),
+                (_, true) => Some(zeros()),
+                _ => None,
+            },
+            Change::ScaleWeights(c) => matrix.then(|| times(*c)),
+            Change::OrthogonalRecurrence | Change::ScaleRecurrence(_) | Change::ForgetBias(_) | Change::Chrono(_)
+                if *self.verdict.paths[0] != *owner =>
+            {
+                None
+            }
+            Change::OrthogonalRecurrence => (name == "w_hh").then(|| Init::orthogonal().tensor(shape, rng)),
+            Change::ScaleRecurrence(c) => (name == "w_hh").then(|| times(*c)),
+            Change::ForgetBias(b) => gates(name, p, |_, _| Some(*b), None, rng),
+            Change::Chrono(steps) => {
+                let longest = (*steps as f64).max(2.0);
+                let forget = move |_: usize, rng: &mut Rng| Some((1.0 + rng.uniform() * (longest - 2.0)).ln());
+                gates(name, p, forget, Some(()), rng)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn named(init: &str) -> Init {
+    match init {
+        "He" => Init::he(),
+        "LeCun" => Init::lecun(),
+        _ => Init::xavier(),
+    }
+}
+
+/// The biases of an LSTM with another forget gate, and with the opposite in the input gate if `mirror`.
+fn gates<F: Real>(
+    name: &str,
+    p: &Param<F>,
+    forget: impl Fn(usize, &mut Rng) -> Option<f64>,
+    mirror: Option<()>,
+    rng: &mut Rng,
+) -> Option<Tensor<F>> {
+    let (mut t, hidden) = (p.value.clone(), p.value.shape()[0] / 4);
+    let first = match name {
+        "b_ih" => true,
+        "b_hh" => false,
+        _ => return None,
+    };
+    let all = t.data_mut();
+    for k in 0..hidden {
+        // Both biases are added, so one carries the value and the other is 0.
+        let b = if first { forget(k, rng)? } else { 0.0 };
+        all[hidden + k] = F::of(b);
+        if mirror.is_some() {
+            all[k] = F::of(-b);
+        }
+    }
+    Some(t)
+}

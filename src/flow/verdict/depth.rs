@@ -1,0 +1,112 @@
+//! Signals that shrink or grow from layer to layer.
+use super::{Cause, Change, Kind, Limit, Metric, Severity, Verdict, limits::*};
+use crate::flow::Sample;
+
+const RELU_LIKE: [&str; 7] = ["relu", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu"];
+
+/// What is tolerated by widths alone: `log10` around 1, and the share that tapering takes or gives.
+struct Band {
+    noise: f64,
+    taper: f64,
+}
+
+impl Band {
+    fn of(sample: &Sample) -> Self {
+        let hidden = &sample.layers[..sample.hidden()];
+        let relu = hidden.iter().any(|l| l.activation.is_some_and(|a| RELU_LIKE.contains(&a)));
+        let sum: f64 = hidden.iter().map(|l| 1.0 / l.width[0].max(1) as f64).sum();
+        let noise = if relu { WIDTH_BAND * 0.5 * (5.0 * sum).sqrt() / std::f64::consts::LN_10 } else { 0.0 };
+        let (first, last) = (hidden[0].width[0].max(1) as f64, hidden[hidden.len() - 1].width[0].max(1) as f64);
+        Self { noise, taper: 0.5 * (last / first).log10() }
+    }
+}
+
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
+    values.retain(|x| !x.is_nan());
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The geometric mean.
+fn mean(factors: impl Iterator<Item = f64>) -> f64 {
+    let logs: Vec<f64> = factors.map(f64::ln).filter(|x| x.is_finite()).collect();
+    (logs.iter().sum::<f64>() / logs.len() as f64).exp()
+}
+
+/// The weight factor that keeps a signal's norm beside an activation.
+pub(crate) fn needed(activation: Option<&str>) -> f64 {
+    match activation {
+        Some("sigmoid") => 4.0,
+        Some(a) if RELU_LIKE[..2].contains(&a) => 2f64.sqrt(),
+        _ => 1.0,
+    }
+}
+
+pub(super) fn judge(window: &[Sample], damage: bool) -> Option<Verdict> {
+    let now = window.last()?;
+    if now.hidden() < LEAST_HIDDEN || !now.total.is_finite() {
+        return None;
+    }
+    let same = window.iter().rev().take(MEDIAN).filter(|s| s.hidden() == now.hidden());
+    let total = median(same.map(|s| s.total).collect());
+    let (band, gains) = (Band::of(now), (now.hidden() - 1) as f64);
+    let (down, up) = (total - band.taper.min(0.0), total - band.taper.max(0.0));
+    let rate = |total: f64| 10f64.powf(total / gains);
+    let beyond = |total: f64, usual: f64| total.abs() > usual.abs().max(band.noise);
+    let (shrinks, grows) = (down < 0.0 && beyond(down, VANISHED), up > 0.0 && beyond(up, EXPLODED));
+    let severe = if shrinks { beyond(down, VANISHED_SEVERE) } else { beyond(up, EXPLODED_SEVERE) };
+    let severity = if severe { Severity::Severe } else { Severity::Warn };
+    let inner = &now.layers[..now.hidden() - 1];
+    let (f, w) = (mean(inner.iter().map(|l| l.f_factor)), mean(inner.iter().map(|l| l.w_factor)));
+    let activation = inner[0].activation;
+    let finish = |verdict: Verdict, total_limit, rate_limit| {
+        verdict
+            .at(0..now.hidden(), now.layers[..now.hidden()].iter().map(|l| l.path.clone()).collect())
+            .shows(Metric::Total, 10f64.powf(total), total_limit)
+            .shows(Metric::Rate, rate(total), rate_limit)
+            .shows(Metric::FFactor, f, Limit::None)
+            .shows(Metric::WFactor, w, Limit::None)
+            .shows(Metric::WExpected, mean(inner.iter().map(|l| l.w_expected)), Limit::None)
+            .shows(Metric::Hidden, now.hidden() as f64, Limit::None)
+    };
+    if shrinks && (rate(down) < VANISHING_RATE || severe) {
+        let cause = match activation {
+            Some(op) if f < SMALL_SLOPE => Cause::Activation(op),
+            _ if w < SMALL_WEIGHTS * needed(activation) => Cause::SmallWeights,
+            _ => Cause::Unknown,
+        };
+        let verdict = finish(
+            Verdict::new(Kind::Vanishing, severity, cause.clone()),
+            Limit::AtLeast(10f64.powf(VANISHED.min(-band.noise))),
+            Limit::AtLeast(VANISHING_RATE),
+        );
+        let verdict = match (&cause, activation) {
+            (Cause::Activation(_), _) => verdict.try_this(Change::Activation("relu", "He")),
+            (_, Some("relu" | "leaky_relu")) => verdict.try_this(Change::Redraw("He")),
+            _ => verdict.try_this(Change::Redraw("Xavier")),
+        };
+        let scale = (needed(activation) / w).min(1.0 / rate(total)).max(1.0);
+        let fewer = (gains - (VANISHED / rate(total).log10()).floor()).max(1.0) as usize;
+        let verdict = verdict.try_this(Change::ScaleWeights(round(scale)));
+        return Some(if fewer < now.hidden() { verdict.try_this(Change::FewerLayers(fewer)) } else { verdict });
+    }
+    if grows && (rate(up) > EXPLODING_RATE || severe) && (now.step < START_UP || damage) {
+        let verdict = finish(
+            Verdict::new(Kind::Exploding, severity, Cause::LargeWeights),
+            Limit::AtMost(10f64.powf(EXPLODED.max(band.noise))),
+            Limit::AtMost(EXPLODING_RATE),
+        );
+        let redraw = if matches!(activation, Some(a) if RELU_LIKE.contains(&a)) { "He" } else { "Xavier" };
+        let verdict = verdict.try_this(Change::Redraw(redraw)).try_this(Change::ScaleWeights(round(1.0 / rate(total))));
+        return Some(
+            verdict.try_this(Change::Words("clip the joint norm of the gradients; clip_advice() says at what")),
+        );
+    }
+    None
+}
+
+/// Two digits.
+fn round(x: f64) -> f64 {
+    let unit = 10f64.powf(x.abs().log10().floor() - 1.0);
+    if unit.is_normal() { (x / unit).round() * unit } else { x }
+}

@@ -1,0 +1,219 @@
+//! From findings in one sample to verdicts over time: when they are given, taken back, and what follows from what.
+mod running;
+
+pub use running::ClipAdvice;
+pub(crate) use running::Running;
+
+use super::{Cause, Kind, Limit, Metric, Severity, Verdict, depth, limits::*, time, training, units};
+use crate::flow::{Origin, Sample};
+
+/// A verdict, given or on its way.
+#[derive(Clone, Debug)]
+struct Held {
+    verdict: Verdict,
+    /// Samples running that showed it, and that did not.
+    shown: u32,
+    absent: u32,
+    given: bool,
+}
+
+/// Samples and steps that a finding must last.
+#[derive(Clone, Copy)]
+struct Needs(u32, u64);
+
+/// Gives verdicts and takes them back.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Judge {
+    held: Vec<Held>,
+    past: Vec<Verdict>,
+    preflight: bool,
+    recent: Vec<Sample>,
+}
+
+impl Judge {
+    /// One that gives a verdict at the first sample.
+    pub(crate) fn preflight() -> Self {
+        Self { preflight: true, ..Self::default() }
+    }
+
+    /// A measured pass.
+    pub(crate) fn sample(&mut self, now: &Sample, running: &Running) {
+        self.recent.push(now.clone());
+        if self.recent.len() > MEDIAN {
+            self.recent.remove(0);
+        }
+        let damage = running.damage() || now.layers.iter().any(|l| l.update > UPDATE_LARGE);
+        let usual = Needs(FIRE, 0);
+        let mut found: Vec<(Verdict, Needs)> = vec![];
+        let mut add = |verdict: Option<Verdict>, needs| found.extend(verdict.map(|v| (v, needs)));
+        add(units::cut_off(now), usual);
+        let symmetric = units::symmetric(now);
+        let silent_by_zeros = symmetric.as_ref().is_some_and(|v| v.cause == Cause::ZeroWeights);
+        add(symmetric, Needs(1, 0));
+        add(units::dead(now, self.preflight), Needs(1, 0));
+        add(units::saturated(now), usual);
+        add(depth::judge(&self.recent, damage), usual);
+        add(units::underflow(now), usual);
+        // A layer before a matrix of zeros gets exactly 0: the zeros say so themselves.
+        let zero = units::zero(now).filter(|_| !silent_by_zeros).map(|mut v| {
+            if !self.preflight {
+                v.severity = Severity::Warn;
+            }
+            v
+        });
+        let structural = found.iter().any(|(v, _)| v.kind == Kind::Disconnected);
+        let mut add = |verdict: Option<Verdict>, needs| found.extend(verdict.map(|v| (v, needs)));
+        add(zero.filter(|_| !structural), Needs(ZERO_SAMPLES, 0));
+        time::judge(now, damage).into_iter().for_each(|v| add(Some(v), usual));
+        if !self.preflight {
+            add(training::updates(now), Needs(UPDATE_SAMPLES, 0));
+            add(training::frozen(now, running), Needs(FIRE, FROZEN_STEPS));
+            add(training::clipping(running), usual);
+            add(training::stalled(running), usual);
+            add(training::converged(running), usual);
+        }
+        self.take(now.step, found);
+    }
+
+    fn take(&mut self, step: u64, mut found: Vec<(Verdict, Needs)>) {
+        for held in self.held.iter_mut().filter(|h| !is_event(h.verdict.kind)) {
+            let again = found.iter().position(|(v, _)| same(v, &held.verdict));
+            let Some(at) = again else {
+                (held.shown, held.absent) = (0, held.absent + 1);
+                continue;
+            };
+            let (mut verdict, needs) = found.swap_remove(at);
+            // What was absent for a while begins anew, unless the verdict still stands.
+            let since = if held.shown == 0 && !held.given { step } else { held.verdict.steps.start };
+            verdict.steps = since..step + 1;
+            (held.verdict, held.shown, held.absent) = (verdict, held.shown + 1, 0);
+            held.given |= held.shown >= needs.0 && step - since >= needs.1;
+        }
+        for (mut verdict, needs) in found {
+            verdict.steps = step..step + 1;
+            let given = self.preflight || (needs.0 <= 1 && needs.1 == 0);
+            self.held.push(Held { verdict, shown: 1, absent: 0, given });
+        }
+        let past = &mut self.past;
+        self.held.retain(|h| {
+            let keep = h.absent < if h.given { CLEAR } else { 1 };
+            if !keep && h.given && past.len() < 1000 {
+                past.push(h.verdict.clone());
+            }
+            keep
+        });
+    }
+
+    /// A norm, at any step: spikes are events.
+    pub(crate) fn spike(&mut self, step: u64, running: &Running) {
+        let Some(mut verdict) = training::spike(running) else { return };
+        verdict.steps = step..step + 1;
+        match self.held.iter_mut().find(|h| h.verdict.kind == Kind::GradientSpike) {
+            // One after the other is one; a stronger one is kept.
+            Some(held) if step <= held.verdict.steps.end + u64::from(CLEAR) => {
+                let start = held.verdict.steps.start;
+                if verdict.number(Metric::Norm) > held.verdict.number(Metric::Norm) {
+                    held.verdict = verdict;
+                }
+                held.verdict.steps = start..step + 1;
+            }
+            Some(held) => self.past.push(std::mem::replace(&mut held.verdict, verdict)),
+            None => self.held.push(Held { verdict, shown: 1, absent: 0, given: true }),
+        }
+    }
+
+    /// A number that is not finite.
+    pub(crate) fn non_finite(&mut self, step: u64, origin: Origin) {
+        if self.held.iter().any(|h| h.verdict.kind == Kind::NonFinite) {
+            return; // the first is the one to know
+        }
+        let paths = origin.layer.iter().cloned().collect();
+        let count = origin.count.0 as f64;
+        let change = super::text::for_op(&origin);
+        let mut verdict = Verdict::new(Kind::NonFinite, Severity::Critical, Cause::Op(Box::new(origin)))
+            .at(0..0, paths)
+            .shows(Metric::Count, count, Limit::AtMost(0.0));
+        verdict.remedies = change.into_iter().map(Into::into).collect();
+        verdict.steps = step..step + 1;
+        self.held.push(Held { verdict, shown: 1, absent: 0, given: true });
+    }
+
+    /// What stands now: roots, the worst first, with what follows from them below them; else that it is healthy.
+    pub(crate) fn verdicts(&self) -> Vec<Verdict> {
+        let mut all: Vec<Verdict> = self.held.iter().filter(|h| h.given).map(|h| h.verdict.clone()).collect();
+        all.sort_by_key(|v| (std::cmp::Reverse(v.severity), v.kind));
+        let mut roots = nest(all);
+        let converged = roots.iter().any(|v| v.kind == Kind::Converged);
+        if roots.iter().any(|v| v.severity >= Severity::Warn) {
+            roots.retain(|v| v.kind != Kind::Converged);
+        } else if let Some(now) = self.recent.last().filter(|_| !converged) {
+            let shallow = now.hidden() < LEAST_HIDDEN && now.time.is_empty();
+            let (kind, severity) =
+                if shallow { (Kind::TooShallow, Severity::Note) } else { (Kind::Healthy, Severity::Good) };
+            let mut verdict = Verdict::new(kind, severity, Cause::Unknown)
+                .shows(Metric::Hidden, now.hidden() as f64, Limit::AtLeast(LEAST_HIDDEN as f64))
+                .shows(Metric::Rate, now.rate, Limit::None);
+            let update = now.layers.iter().map(|l| l.update).filter(|u| !u.is_nan()).fold(f64::NAN, f64::max);
+            verdict = verdict.shows(Metric::Update, update, Limit::AtMost(UPDATE_NOTICE));
+            verdict.steps = 0..now.step + 1;
+            roots.push(verdict);
+        }
+        roots
+    }
+
+    /// Verdicts that were taken back.
+    pub(crate) fn past(&self) -> &[Verdict] {
+        &self.past
+    }
+}
+
+fn is_event(kind: Kind) -> bool {
+    matches!(kind, Kind::NonFinite | Kind::GradientSpike)
+}
+
+/// Whether two findings are about the same.
+fn same(a: &Verdict, b: &Verdict) -> bool {
+    let by_path = matches!(a.kind, Kind::VanishingThroughTime | Kind::ExplodingThroughTime);
+    a.kind == b.kind && (!by_path || a.paths == b.paths)
+}
+
+/// What the first explains, if both stand.
+const FOLLOWS: [(Kind, &[Kind]); 10] = {
+    use Kind::*;
+    [
+        (
+            NonFinite,
+            &[Vanishing, Exploding, Saturated, GradientSpike, UpdateTooLarge, LossStalled, ExplodingThroughTime],
+        ),
+        (Symmetric, &[Disconnected, Vanishing, Underflow, FrozenLayer, LossStalled]),
+        (DeadUnits, &[Disconnected, Vanishing, Underflow, FrozenLayer, LossStalled]),
+        (Disconnected, &[Vanishing, FrozenLayer, LossStalled]),
+        (Vanishing, &[FrozenLayer, Underflow, LossStalled]),
+        (Saturated, &[FrozenLayer, LossStalled]),
+        (Exploding, &[GradientSpike, UpdateTooLarge, AlwaysClipping, LossStalled]),
+        (VanishingThroughTime, &[FrozenLayer, Underflow, LossStalled]),
+        (ExplodingThroughTime, &[GradientSpike, UpdateTooLarge, AlwaysClipping, LossStalled]),
+        (AlwaysClipping, &[FrozenLayer, LossStalled]),
+    ]
+};
+
+/// Puts below each root what follows from it.
+fn nest(mut all: Vec<Verdict>) -> Vec<Verdict> {
+    for (root, follow) in FOLLOWS {
+        let Some(at) = all.iter().position(|v| v.kind == root) else { continue };
+        let (under, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|v| follow.contains(&v.kind));
+        all = rest;
+        let at = all.iter().position(|v| v.kind == root).unwrap_or(at.min(all.len().saturating_sub(1)));
+        all[at].under.extend(under);
+    }
+    // A large step explains a stalled loss only if nothing else does.
+    let stalled = all.iter().position(|v| v.kind == Kind::LossStalled);
+    let large = all.iter().any(|v| v.kind == Kind::UpdateTooLarge && v.severity >= Severity::Warn);
+    if let Some(at) = stalled.filter(|_| large) {
+        let verdict = all.remove(at);
+        if let Some(root) = all.iter_mut().find(|v| v.kind == Kind::UpdateTooLarge) {
+            root.under.push(verdict);
+        }
+    }
+    all
+}

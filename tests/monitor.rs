@@ -1,0 +1,259 @@
+//! The monitor in training: what it measures, what it says over time, what it leaves as it was.
+#[path = "common/stacks.rs"]
+mod stacks;
+
+use chainrule::{
+    flow::{Cause, Control, Direction, Kind, Metric, Monitor, Preflight, Report, Sampling, Severity},
+    optim::ReportUpdates,
+    prelude::*,
+};
+use stacks::*;
+
+/// Full-batch descent, watched.
+struct Run {
+    rate: f64,
+    limit: f64,
+    spike: Option<u64>,
+    monitor: Monitor,
+}
+
+impl Run {
+    fn new(rate: f64) -> Self {
+        Self { rate, limit: 1e6, spike: None, monitor: Monitor::new() }
+    }
+
+    fn steps<N: Layer>(&mut self, net: &mut N, x: &Tensor, y: &Labels, steps: u64) -> Report {
+        let (mut tape, mut opt) = (Tape::new(), (ReportUpdates, Sgd::new(self.rate)));
+        for step in 0..steps {
+            let loss = net.forward(&tape.begin().constant(x)).softmax_cross_entropy(y);
+            let item = loss.item();
+            let mut g = loss.backward_with(net, &mut self.monitor).unwrap();
+            if self.spike == Some(step) {
+                g.scale(100.0);
+            }
+            let clip = g.clip_global_norm(self.limit).unwrap();
+            if self.monitor.judge(item, &clip) != Control::SkipUpdate {
+                self.monitor.step(&opt.step(net, &g).unwrap());
+            }
+        }
+        self.monitor.report()
+    }
+}
+
+fn healthy_net(seed: u64) -> Stack {
+    stack(&sizes(24, 4), Phi::Tanh, |_| Init::xavier(), &mut Rng::seed(seed))
+}
+
+#[test]
+fn rates_and_limits_that_do_not_fit_are_told_apart() {
+    for seed in 0..5 {
+        let (x, y) = batch(40, 24, &mut Rng::seed(70 + seed));
+        let run = |rate, change: fn(&mut Run)| {
+            let mut run = Run::new(rate);
+            change(&mut run);
+            run.steps(&mut healthy_net(seed), &x, &y, 150)
+        };
+        let report = run(0.05, |_| ());
+        assert_eq!(report.kinds(), [Kind::Healthy], "seed {seed}\n{report}");
+        let report = run(1e-8, |_| ());
+        assert_eq!(kinds(&report), [(Kind::LossStalled, Severity::Warn)], "seed {seed}\n{report}");
+        assert!(report.to_string().contains("the signals are healthy, so the learning rate does not fit"));
+        let report = run(20.0, |_| ());
+        let early = report.past().iter().chain(report.verdicts()).any(|v| v.kind == Kind::UpdateTooLarge);
+        assert!(early, "seed {seed}\n{report}");
+        let report = run(0.05, |run| run.limit = 1e-6);
+        assert_eq!(kinds(&report), [(Kind::AlwaysClipping, Severity::Warn)], "seed {seed}\n{report}");
+        assert_eq!(report.verdicts()[0].under.iter().map(|v| v.kind).collect::<Vec<_>>(), [Kind::LossStalled]);
+        assert_eq!(report.clip_rate().unwrap().0, 1.0);
+        let report = run(0.05, |run| run.spike = Some(60));
+        assert_eq!(kinds(&report), [(Kind::GradientSpike, Severity::Warn)], "seed {seed}\n{report}");
+        let spike = report.get(Kind::GradientSpike).unwrap();
+        assert_eq!(spike.steps, 60..61, "{report}");
+        let most = report.norms().map(|n| n.1).fold(0.0, f64::max);
+        assert_eq!(spike.number(Metric::Norm), Some(most));
+    }
+}
+
+#[test]
+fn a_run_that_has_converged_says_so() {
+    let rng = &mut Rng::seed(3);
+    let mut net = (stack::<f32>(&[2, 32, 32, 32], Phi::Relu, |_| Init::he(), rng), Dense::new(10, 2, rng));
+    let x = Tensor::normal([40, 2], 0.0, 1.0, rng);
+    let y = Labels::new((0..40).map(|i| usize::from(x.at([i, 0]) + x.at([i, 1]) > 0.0)), 2).unwrap();
+    let mut run = Run::new(0.3);
+    run.monitor = Monitor::new().every(50);
+    let report = run.steps(&mut net, &x, &y, 8000);
+    assert_eq!(kinds(&report), [(Kind::Converged, Severity::Good)], "{report}");
+    assert!(report.losses().last().unwrap().1 < 1e-3);
+}
+
+#[test]
+fn dead_units_are_the_root_of_what_follows_from_them() {
+    for seed in 0..5 {
+        let mut net: Stack = stack(&sizes(24, 4), Phi::Relu, |_| Init::he(), &mut Rng::seed(seed));
+        for layer in &mut net.hidden {
+            layer.bias.as_mut().unwrap().value = Tensor::full([24], -3.0);
+        }
+        let (x, y) = batch(60, 24, &mut Rng::seed(80 + seed));
+        let report = Run::new(1e-3).steps(&mut net, &x, &y, 130);
+        assert_eq!(report.kinds(), [Kind::DeadUnits], "seed {seed}\n{report}");
+        assert!(report.verdicts()[0].under.iter().any(|v| v.kind == Kind::Disconnected), "{report}");
+        let (x, y) = batch(2000, 24, &mut Rng::seed(90 + seed));
+        let run = Preflight::new();
+        let check = run.run(&net, |r| net.forward(&r.constant(&x)).softmax_cross_entropy(&y)).unwrap();
+        assert_eq!(check.kinds(), [Kind::DeadUnits], "seed {seed}\n{check}");
+        let he = &check.verdicts()[0].remedies[0];
+        assert_eq!(he.tried.unwrap().left, None, "{check}");
+    }
+}
+
+// ---- numbers that are not finite --------------------------------------------------------------------------------------------
+
+#[test]
+fn the_first_op_that_makes_a_nan_is_named_with_its_line() {
+    let net = Dense::<f32>::new(3, 3, &mut Rng::seed(1));
+    let mut x = Tensor::ones([2, 3]);
+    let (mut tape, mut mon) = (Tape::new(), Monitor::new());
+    let line = |mark: &str| include_str!("monitor.rs").lines().position(|l| l.ends_with(mark)).unwrap() + 1;
+
+    let z = net.forward(&tape.begin().constant(&x));
+    let h = (z * 0.0).ln(); // LN
+    let e = h.sum().backward_with(&net, &mut mon).unwrap_err();
+    assert_eq!(e.kind(), ErrorKind::NonFinite);
+    let text = e.to_string();
+    assert!(text.contains("pass 0: ln at ") && text.contains(&format!("monitor.rs:{}:", line("// LN"))), "{text}");
+    assert!(text.contains("gives -inf of finite inputs: entry 0 of 6, 6 in all"), "{text}");
+    let report = mon.report();
+    assert_eq!(kinds(&report), [(Kind::NonFinite, Severity::Critical)]);
+    assert!(report.to_string().contains("keep the argument of ln above 0"), "{report}");
+
+    // In a reverse rule only: the root is 0, its slope infinite.
+    let mut mon = Monitor::new();
+    let z = net.forward(&tape.begin().constant(&x));
+    let h = (z - z).sqrt(); // SQRT
+    let text = h.sum().backward_with(&net, &mut mon).unwrap_err().to_string();
+    assert!(
+        text.contains("the rule of sqrt at ") && text.contains(&format!("monitor.rs:{}:", line("// SQRT"))),
+        "{text}"
+    );
+    let verdicts = mon.verdicts();
+    let Cause::Op(origin) = &verdicts[0].cause else { panic!("{verdicts:?}") };
+    assert_eq!((origin.direction, origin.op), (Direction::Backward, "sqrt"));
+
+    // In the data; in a parameter; by overflow.
+    let mut mon = Monitor::new();
+    x.data_mut()[4] = f32::NAN;
+    let loss = net.forward(&tape.begin().constant(&x)).sum();
+    let text = loss.backward_with(&net, &mut mon).unwrap_err().to_string();
+    assert!(text.contains("the data recorded at") && text.contains("holds NaN: entry 4 of 6, 1 in all"), "{text}");
+    let mut sick = net.clone();
+    sick.weight.value.data_mut()[5] = f32::INFINITY;
+    let loss = sick.forward(&tape.begin().constant(&Tensor::ones([2, 3]))).sum();
+    let text = loss.backward_with(&sick, &mut Monitor::new()).unwrap_err().to_string();
+    assert!(text.contains("the parameter \"weight\"") && text.contains("entry 5 of 9"), "{text}");
+    let loss = (net.forward(&tape.begin().constant(&Tensor::full([2, 3], 1e38))) * 1e10).sum();
+    let text = loss.backward_with(&net, &mut Monitor::new()).unwrap_err().to_string();
+    assert!(text.contains("gives inf of finite inputs") || text.contains("gives -inf of finite inputs"), "{text}");
+}
+
+#[test]
+fn a_nan_is_found_in_passes_that_are_not_measured() {
+    let net = Dense::<f32>::new(3, 3, &mut Rng::seed(1));
+    let (mut tape, mut mon) = (Tape::new(), Monitor::new().sampling(Sampling::Off));
+    let z = net.forward(&tape.begin().constant(&Tensor::ones([2, 3])));
+    let text = (z - z).sqrt().sum().backward_with(&net, &mut mon).unwrap_err().to_string();
+    assert!(text.contains("the signal that reaches linear at "), "{text}");
+    let z = net.forward(&tape.begin().constant(&Tensor::ones([2, 3])));
+    let text = (z * 0.0).ln().sum().backward_with(&net, &mut mon).unwrap_err().to_string();
+    assert!(text.contains("pass 1: ln at "), "{text}");
+    // Infinities that are meant: a mask whose loss is finite.
+    let mut mask = Tensor::zeros([2, 3]);
+    mask.data_mut()[1] = f32::NEG_INFINITY;
+    let r = tape.begin();
+    let scores = net.forward(&r.constant(&Tensor::ones([2, 3]))) + r.constant(&mask);
+    scores.softmax().square().sum().backward_with(&net, &mut Monitor::new()).unwrap();
+}
+
+// ---- what it leaves as it was, and what it keeps ------------------------------------------------------------------------------
+
+#[test]
+fn an_observed_run_has_the_weights_of_an_unobserved_one() {
+    let (x, y) = batch(16, 24, &mut Rng::seed(5));
+    let train = |mut observed: Option<Monitor>| {
+        let (mut net, mut tape, mut opt) = (healthy_net(4), Tape::new(), (ReportUpdates, Adam::new(1e-3)));
+        for _ in 0..40 {
+            let loss = net.forward(&tape.begin().constant(&x)).softmax_cross_entropy(&y);
+            let g = loss.backward_with(&net, &mut observed).unwrap();
+            let report = opt.step(&mut net, &g).unwrap();
+            if let Some(mon) = &mut observed {
+                mon.step(&report);
+            }
+        }
+        let mut bits = vec![];
+        net.visit(|_, p| bits.extend(p.value.data().iter().map(|x| x.to_bits())));
+        bits
+    };
+    assert_eq!(train(Some(Monitor::new().sampling(Sampling::Every(1)))), train(None));
+}
+
+#[test]
+fn steps_are_measured_against_the_weights() {
+    let (x, y) = batch(16, 24, &mut Rng::seed(5));
+    let (mut net, mut tape, mut opt, mut mon) =
+        (healthy_net(4), Tape::new(), (ReportUpdates, Sgd::new(0.5)), Monitor::new());
+    let before = net.hidden[1].weight.value.clone();
+    let loss = net.forward(&tape.begin().constant(&x)).softmax_cross_entropy(&y);
+    let g = loss.backward_with(&net, &mut mon).unwrap();
+    mon.step(&opt.step(&mut net, &g).unwrap());
+    let report = mon.report();
+    let (s, grad) = (&report.samples()[0], g.get("hidden.1.weight").unwrap());
+    let close = |a: f64, b: f64| assert!((a / b - 1.0).abs() < 1e-5, "{a} {b}");
+    close(s.layers[1].update, 0.5 * grad.norm() / before.norm());
+    close(s.layers[1].weight, before.norm());
+    close(10f64.powf(s.layers[1].gradient), grad.norm());
+    close(10f64.powf(s.norm), g.norm());
+}
+
+#[test]
+fn passes_are_chosen() {
+    let taken = |s: Sampling, n: u64| (0..n).filter(|k| s.takes(*k)).collect::<Vec<_>>();
+    let start: Vec<u64> = (0..20).collect();
+    assert_eq!(taken(Sampling::default(), 45), [start.clone(), vec![20, 30, 40]].concat());
+    assert_eq!(taken(Sampling::Every(7), 22), [0, 7, 14, 21]);
+    assert_eq!(taken(Sampling::Off, 1000), Vec::<u64>::new());
+    let log = taken(Sampling::Log, 100_000);
+    assert!(log.starts_with(&start) && (80..120).contains(&log.len()), "{}", log.len());
+}
+
+/// As many passes as a debug build makes in seconds; what is kept was full long before.
+#[test]
+fn memory_is_bounded() {
+    let (mut tape, mut mon) = (Tape::new(), Monitor::new().sampling(Sampling::Every(4)));
+    let net = Dense::<f32>::new(1, 1, &mut Rng::seed(1));
+    let x = Tensor::ones([1, 1]);
+    for _ in 0..100_000 {
+        net.forward(&tape.begin().constant(&x)).square().sum().backward_with(&net, &mut mon).unwrap();
+    }
+    let report = mon.report();
+    let kept = report.samples();
+    assert!(kept.len() <= 10_001 && kept.len() > 4_000, "{}", kept.len());
+    assert!(kept.windows(2).all(|w| w[0].step < w[1].step));
+    assert_eq!((kept[0].step, report.passes()), (0, 100_000));
+    assert!(report.norms().count() <= 2000 && report.losses().count() <= 2000);
+    assert!(report.cost().share > 0.0 && report.cost().share < 1.0);
+}
+
+#[test]
+fn two_networks_have_two_monitors() {
+    let (sick, well): (Stack, Stack) =
+        (stack(&sizes(24, 9), Phi::Sigmoid, |n| normal(1.0 / (n as f64).sqrt()), &mut Rng::seed(1)), healthy_net(2));
+    let (x, y) = batch(16, 24, &mut Rng::seed(5));
+    let (mut tape, mut first, mut second) = (Tape::new(), Monitor::new(), Monitor::new());
+    for _ in 0..3 {
+        let loss = sick.forward(&tape.begin().constant(&x)).softmax_cross_entropy(&y);
+        loss.backward_with(&sick, &mut first).unwrap();
+        let loss = well.forward(&tape.begin().constant(&x)).softmax_cross_entropy(&y);
+        loss.backward_with(&well, &mut second).unwrap();
+    }
+    assert_eq!((first.report().kinds(), second.report().kinds()), (vec![Kind::Vanishing], vec![Kind::Healthy]));
+}
