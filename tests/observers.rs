@@ -312,7 +312,7 @@ fn every_node_of_the_sweep_shows_its_cotangent() -> Result<(), Error> {
     let seen: Vec<_> = all.2.iter().map(|(i, op, _)| (*i, *op)).collect();
     let expect = [(8, "softmax_cross_entropy"), (7, "linear"), (6, "leaf"), (5, "leaf"), (4, "relu"), (3, "linear")];
     assert_eq!((all.0, all.1, &seen[..6]), (item, 8, &expect[..]));
-    assert_eq!((seen[6..].to_vec(), &all.2[0].2.data()[..]), (vec![(2, "leaf"), (1, "leaf")], &[1.0][..]));
+    assert_eq!((seen[6..].to_vec(), all.2[0].2.data()), (vec![(2, "leaf"), (1, "leaf")], &[1.0][..]));
     assert_eq!(&all.2[2].2, g.get("out.bias").unwrap());
     let named = |i: usize| (all.3[i].0, all.3[i].1, all.3[i].2.as_deref());
     assert_eq!((named(0), named(1)), ((false, false, None), (true, false, None)));

@@ -97,7 +97,8 @@ fn chains_of_multiples_of_one_have_exactly_that_gain() {
 /// Parameter gradients hide it: forward and backward shrinkage cancel in dL/dW.
 #[test]
 fn vanishing_and_exploding_are_seen_where_gradients_of_weights_are_level() {
-    let nets: [(Phi, fn(usize) -> Init); 2] = [(Phi::Tanh, |_| normal(0.01)), (Phi::Linear, |n| normal(2.0 / root(n)))];
+    type Net = (Phi, fn(usize) -> Init);
+    let nets: [Net; 2] = [(Phi::Tanh, |_| normal(0.01)), (Phi::Linear, |n| normal(2.0 / root(n)))];
     for (phi, init) in nets {
         let net: Stack = stack(&sizes(64, 9), phi, init, &mut Rng::seed(3));
         let report = check(&net, 32, 64, 1.0, 4);

@@ -3,9 +3,10 @@ use crate::{
     core::{Recorded, RecordedNode},
     tensor::Real,
 };
-use std::{ops::Range, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 /// What one node needs to be known by.
+#[derive(PartialEq)]
 pub(crate) struct Node {
     pub(crate) op: &'static str,
     pub(crate) at: &'static std::panic::Location<'static>,
@@ -46,6 +47,9 @@ pub(crate) struct Chain {
     pub(crate) root: usize,
     /// From the first to the last: the output layer.
     pub(crate) stages: Vec<Stage>,
+    /// Of a matrix, the stages it belongs to; of an activation, its stage.
+    pub(crate) matrix_of: HashMap<usize, Vec<usize>>,
+    pub(crate) activation_of: HashMap<usize, usize>,
     /// Recurrent layers: their path and the leaf of their recurrent weights.
     pub(crate) recurrent: Vec<(Arc<str>, &'static str, Option<usize>)>,
 }
@@ -55,8 +59,8 @@ const PRODUCTS: [&str; 2] = ["linear", "matmul"];
 const RECURRENT: [&str; 3] = ["rnn", "lstm", "gru"];
 
 impl Chain {
-    /// Reads the structure of a recording.
-    pub(crate) fn read<F: Real>(recorded: &Recorded<'_, F>) -> Self {
+    /// Reads the structure of a recording; mostly it is that of the pass before.
+    pub(crate) fn read<F: Real>(recorded: &Recorded<'_, F>, known: &mut Option<Arc<Self>>) -> Arc<Self> {
         let (mut nodes, mut edges) = (vec![], vec![]);
         recorded.each_node(|n: RecordedNode<'_, F>| {
             let start = edges.len();
@@ -75,10 +79,20 @@ impl Chain {
                 matrix: (shape.rank() >= 2).then(|| [shape[shape.rank() - 2], shape[shape.rank() - 1]]),
             });
         });
-        let mut chain = Self { nodes, edges, root: recorded.root, stages: vec![], recurrent: vec![] };
+        let same = |c: &&Arc<Self>| c.root == recorded.root && c.edges == edges && c.nodes == nodes;
+        if let Some(chain) = known.as_ref().filter(same) {
+            return chain.clone();
+        }
+        let (matrix_of, activation_of) = (HashMap::new(), HashMap::new());
+        let root = recorded.root;
+        let mut chain = Self { nodes, edges, root, stages: vec![], matrix_of, activation_of, recurrent: vec![] };
         chain.find_recurrent();
         chain.find_stages();
-        chain
+        for (k, stage) in chain.stages.iter().enumerate() {
+            stage.weights.iter().for_each(|w| chain.matrix_of.entry(*w).or_default().push(k));
+            chain.activation_of.extend(stage.activation.map(|(node, _)| (node, k)));
+        }
+        known.insert(Arc::new(chain)).clone()
     }
 
     pub(crate) fn inputs(&self, i: usize) -> &[u32] {

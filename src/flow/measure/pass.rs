@@ -4,7 +4,7 @@ use super::{
     numbers::{log_norm, silent, slopes},
 };
 use crate::{
-    core::{Cotangent, Gradient, Recorded},
+    core::{Cotangent, Gradient, Recorded, TensorLike},
     tensor::{Real, Tensor},
 };
 use std::{collections::HashMap, sync::Arc};
@@ -22,7 +22,9 @@ pub(crate) type Cut = Result<(), Box<Origin>>;
 
 /// A measured pass.
 pub(crate) struct Pass {
-    chain: Chain,
+    chain: Arc<Chain>,
+    /// The leaf whose cotangent came last.
+    leaf: usize,
     sample: Sample,
     /// Log norms of the cotangents of the nodes that count.
     bars: HashMap<usize, f64>,
@@ -46,8 +48,9 @@ impl Pass {
         step: u64,
         silences: &mut HashMap<Arc<str>, Silence>,
         magnitudes: bool,
+        known: &mut Option<Arc<Chain>>,
     ) -> Result<Self, Box<Origin>> {
-        let chain = Chain::read(recorded);
+        let chain = Chain::read(recorded, known);
         let nan = f64::NAN;
         let layers = chain.stages.iter().map(empty_layer).collect();
         let params: Vec<ParamSample> = recorded.trained().map(|path| empty_param(path.into())).collect();
@@ -65,7 +68,8 @@ impl Pass {
             span: nan,
         };
         let bars = chain.stages.iter().flat_map(|s| [s.signal, s.out]).map(|i| (i, nan)).collect();
-        let mut pass = Self { chain, sample, bars, by_path, sigmas: HashMap::new(), first: step == 0, magnitudes };
+        let mut pass =
+            Self { chain, leaf: 0, sample, bars, by_path, sigmas: HashMap::new(), first: step == 0, magnitudes };
         pass.forward(recorded, silences)?;
         pass.connect();
         Ok(pass)
@@ -86,16 +90,21 @@ impl Pass {
             }
             // A number that is not finite makes others; the first is the one to know. A mask of infinities among the data
             // is meant if the loss is finite.
-            if !F::all_finite(n.value.data()) {
+            let param = self.chain.nodes[n.index].param.as_ref().and_then(|p| self.by_path.get(p)).copied();
+            // A norm reads all of it, and is finite if all of it is.
+            let norm = param.map(|at| (at, n.value.norm()));
+            let finite = norm.map_or_else(|| F::all_finite(n.value.data()), |(_, norm)| norm.is_finite());
+            if !finite {
                 bad[n.index] = true;
                 let passed_on = n.inputs.iter().any(|x| bad[*x as usize]);
-                if !passed_on && !(masks && n.op == "leaf" && !n.wants) {
+                let meant = masks && n.op == "leaf" && !n.wants;
+                if !passed_on && !meant {
                     cut = Some(Box::new(Origin::of(Direction::Forward, &self.chain, n.index, n.value)));
                     return;
                 }
             }
-            if let Some(at) = self.chain.nodes[n.index].param.as_ref().and_then(|p| self.by_path.get(p)) {
-                self.sample.params[*at].value = n.value.norm();
+            if let Some((at, norm)) = norm {
+                self.sample.params[at].value = norm;
             }
             if self.first
                 && let Some((path, ..)) = self.chain.recurrent.iter().find(|r| r.1 == "rnn" && r.2 == Some(n.index))
@@ -105,25 +114,24 @@ impl Pass {
             if reads.contains(&n.index) {
                 rms.insert(n.index, n.value.norm() / (n.value.data().len().max(1) as f64).sqrt());
             }
-            for (k, stage) in self.chain.stages.iter().enumerate() {
-                if stage.weights.contains(&n.index) {
-                    let layer = &mut self.sample.layers[k];
-                    squares[k] += n.value.norm().powi(2);
+            if let Some(stages) = self.chain.matrix_of.get(&n.index) {
+                let norm = norm.map_or_else(|| n.value.norm(), |(_, norm)| norm);
+                for k in stages.iter().copied() {
+                    squares[k] += norm * norm;
                     if self.first {
+                        let layer = &mut self.sample.layers[k];
                         layer.start = start(n.value, layer.start);
                     }
                     if let Some(before) = k.checked_sub(1) {
-                        self.sample.layers[before].w_expected = expected(n.value);
+                        self.sample.layers[before].w_expected = expected(n.value, norm);
                     }
                 }
-                if let Some((node, op)) = stage.activation
-                    && node == n.index
-                {
-                    let layer = &mut self.sample.layers[k];
-                    (layer.slope, layer.saturated) = slopes(op, n.value);
-                    if op == "relu" {
-                        silences.entry(layer.path.clone()).or_default().note(n.value, layer);
-                    }
+            }
+            if let Some(k) = self.chain.activation_of.get(&n.index) {
+                let layer = &mut self.sample.layers[*k];
+                (layer.slope, layer.saturated) = slopes(n.op, n.value);
+                if n.op == "relu" {
+                    silences.entry(layer.path.clone()).or_default().note(n.value, layer);
                 }
             }
         });
@@ -172,6 +180,10 @@ impl Pass {
 
     /// A node that the sweep reached.
     pub(crate) fn cotangent<F: Real>(&mut self, event: &Cotangent<'_, F>) -> Cut {
+        if event.op == "leaf" {
+            self.leaf = event.index; // its norm is taken when it comes by as a gradient
+            return Ok(());
+        }
         if !F::all_finite(event.bar.data()) {
             // Its own reader made it: the sweep has passed all of them, and their cotangents were finite.
             let maker = self.chain.readers(event.index).next().unwrap_or(event.index);
@@ -192,10 +204,16 @@ impl Pass {
     }
 
     /// A parameter whose gradient is complete.
-    pub(crate) fn gradient<F: Real>(&mut self, event: &Gradient<'_, F>) {
-        if let Some(at) = self.by_path.get(event.path) {
-            self.sample.params[*at].gradient = log_norm(event.bar);
+    pub(crate) fn gradient<F: Real>(&mut self, event: &Gradient<'_, F>) -> Cut {
+        let log = log_norm(event.bar);
+        if log.is_nan() || log == f64::INFINITY {
+            let maker = self.chain.readers(self.leaf).next().unwrap_or(self.leaf);
+            return Err(Box::new(Origin::of(Direction::Backward, &self.chain, maker, event.bar)));
         }
+        if let Some(at) = self.by_path.get(event.path) {
+            self.sample.params[*at].gradient = log;
+        }
+        Ok(())
     }
 
     /// When the sweep is over.
@@ -234,10 +252,10 @@ fn joint(logs: impl Iterator<Item = f64> + Clone) -> f64 {
 }
 
 /// `sqrt(rows * Var W)`.
-fn expected<F: Real>(w: &Tensor<F>) -> f64 {
+fn expected<F: Real>(w: &Tensor<F>, norm: f64) -> f64 {
     let n = w.data().len().max(1) as f64;
-    let mean = w.data().iter().map(|x| x.f64()).sum::<f64>() / n;
-    let variance = (w.norm().powi(2) / n - mean * mean).max(0.0);
+    let mean = w.sum().item() / n;
+    let variance = (norm * norm / n - mean * mean).max(0.0);
     (w.shape().first().copied().unwrap_or(1) as f64 * variance).sqrt()
 }
 

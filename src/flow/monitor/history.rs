@@ -60,7 +60,7 @@ impl Track {
         let stride = self.stride.max(1);
         match self.points.last_mut() {
             Some(last) if step < last.0 + stride && last.0 / stride == step / stride => {
-                if !(last.1 >= value) {
+                if value.is_nan() || value > last.1 {
                     last.1 = value;
                 }
                 last.2 = last.2.min(beside);

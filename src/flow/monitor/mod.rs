@@ -7,7 +7,7 @@ pub use sampling::Sampling;
 
 use super::{
     Kind, Report, Severity, ThroughTime, Verdict,
-    measure::{Direction, Origin, Pass, Passed, Silence, TimeSample},
+    measure::{Chain, Direction, Origin, Pass, Passed, Silence, TimeSample},
     report::{Cost, jsonl},
     verdict::{Judge, Running},
 };
@@ -83,6 +83,8 @@ pub struct Monitor {
     passes: u64,
     /// The pass under way, if it is measured.
     pass: Option<Pass>,
+    /// The structure of the last measured pass.
+    chain: Option<Arc<Chain>>,
     time: ThroughTime,
     noted: bool,
     coef: f64,
@@ -118,6 +120,7 @@ impl Monitor {
             sampling: Sampling::default(),
             passes: 0,
             pass: None,
+            chain: None,
             time: ThroughTime::new(),
             noted: true,
             coef: 1.0,
@@ -301,7 +304,7 @@ impl<F: Real> Observer<F> for Monitor {
         self.losses.push(step, loss, loss);
         if self.sampling.takes(step) || !loss.is_finite() {
             let magnitudes = self.measured.is_multiple_of(MAGNITUDES);
-            match Pass::begin(recorded, step, &mut self.silences, magnitudes) {
+            match Pass::begin(recorded, step, &mut self.silences, magnitudes, &mut self.chain) {
                 Ok(pass) => self.pass = Some(pass),
                 Err(origin) => return Err(self.fail(*origin)),
             }
@@ -333,8 +336,9 @@ impl<F: Real> Observer<F> for Monitor {
     fn gradient(&mut self, event: &Gradient<'_, F>) -> Result<(), Error> {
         if let Some(pass) = &mut self.pass {
             let clock = Instant::now();
-            pass.gradient(event);
+            let cut = pass.gradient(event);
             self.spent += clock.elapsed();
+            return cut.map_err(|origin| self.fail(*origin));
         }
         Ok(())
     }

@@ -87,7 +87,7 @@ pub(super) fn judge(window: &[Sample], damage: bool) -> Option<Verdict> {
         };
         let scale = (needed(activation) / w).min(1.0 / rate(total)).max(1.0);
         let fewer = (gains - (VANISHED / rate(total).log10()).floor()).max(1.0) as usize;
-        let verdict = verdict.try_this(Change::ScaleWeights(round(scale)));
+        let verdict = if scale > 1.05 { verdict.try_this(Change::ScaleWeights(round(scale))) } else { verdict };
         return Some(if fewer < now.hidden() { verdict.try_this(Change::FewerLayers(fewer)) } else { verdict });
     }
     if grows && (rate(up) > EXPLODING_RATE || severe) && (now.step < START_UP || damage) {

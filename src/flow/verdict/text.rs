@@ -243,6 +243,7 @@ impl fmt::Display for Change {
             Self::Redraw("random") => f.write_str("draw the weights at random"),
             Self::Redraw(init) => write!(f, "draw the weights as {init}"),
             Self::ScaleWeights(c) => write!(f, "weights x{}", number(*c)),
+            Self::FewerLayers(1) => f.write_str("1 layer fewer"),
             Self::FewerLayers(n) => write!(f, "{n} layers fewer"),
             Self::ForgetBias(b) => write!(f, "forget bias {b}"),
             Self::Chrono(t) => write!(f, "chrono init for {t} steps"),

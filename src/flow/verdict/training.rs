@@ -20,7 +20,7 @@ pub(super) fn updates(now: &Sample) -> Option<Verdict> {
 pub(super) fn frozen(now: &Sample, running: &Running) -> Option<Verdict> {
     let usual = median(now.layers.iter().map(|l| l.update).collect());
     let learnt = running.loss_ratio() < CONVERGED;
-    if learnt || !(usual > FROZEN_LEAST) {
+    if learnt || usual.is_nan() || usual <= FROZEN_LEAST {
         return None;
     }
     let frozen: Vec<usize> = (0..now.layers.len()).filter(|k| now.layers[*k].update < FROZEN * usual).collect();
