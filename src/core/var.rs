@@ -100,6 +100,7 @@ impl<'t, F: Real> TensorLike for Var<'t, F> {
     }
     #[track_caller]
     fn detach(&self) -> Self {
+        self.value(); // says more than the op could where the value is gone
         self.rec.record_constant(Detach, self)
     }
     fn tag(self, p: &Param<F>) -> Self {
