@@ -60,14 +60,6 @@ impl<F: Real> Recording<F> {
         Var { rec: self, id: r.push(One(op), value, wants, 1, Location::caller()) }
     }
 
-    /// A node that no gradient passes, whatever its input leads to.
-    #[track_caller]
-    pub(super) fn record_constant<'t, O: Op<F>>(&'t self, op: O, input: &Var<'t, F>) -> Var<'t, F> {
-        let y = self.record(op, &[input]);
-        self.writable(O::NAME).nodes[y.id as usize].wants = 0;
-        y
-    }
-
     #[track_caller]
     pub(super) fn record_many<'t, O: OpMany<F>>(&'t self, op: O, inputs: &[&Var<'t, F>]) -> Outputs<Var<'t, F>> {
         let r = &mut *self.writable(O::NAME);

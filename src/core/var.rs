@@ -2,7 +2,6 @@ use crate::{
     core::{Composed, DynLayer, Op, OpMany, Outputs, Param, Recording, TensorLike, Vjp},
     formula::Number,
     kernel::MapOp,
-    op::Detach,
     tensor::{RELEASED, Real, Shape, Tensor},
 };
 use std::{borrow::Cow, fmt, panic::Location};
@@ -97,11 +96,6 @@ impl<'t, F: Real> TensorLike for Var<'t, F> {
     }
     fn shape(&self) -> Shape {
         self.rec.with_value(*self, |t| t.shape())
-    }
-    #[track_caller]
-    fn detach(&self) -> Self {
-        self.value(); // says more than the op could where the value is gone
-        self.rec.record_constant(Detach, self)
     }
     fn tag(self, p: &Param<F>) -> Self {
         self.rec.tag(self, p);

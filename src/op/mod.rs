@@ -29,7 +29,7 @@ pub use product::Product;
 pub use random::Dropout;
 pub use reduce::{Keep, Max, Min, Sum};
 pub(crate) use reduce::{Reduction, axis_set, extreme_at};
-pub use shape::{BroadcastTo, Detach, Permute, Reshape};
+pub use shape::{BroadcastTo, Permute, Reshape};
 pub(crate) use shape::{same_shape, squeezed, unsqueezed};
 pub use softmax::{LogSoftmax, Nll, Softmax, SoftmaxCrossEntropy};
 pub use statistics::{Deviation, LogSumExp, Norm, Variance};

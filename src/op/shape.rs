@@ -7,19 +7,6 @@ use crate::{
     tensor::{Real, Shape, Tensor},
 };
 
-/// The same value, through which no gradient flows.
-#[derive(Clone, Copy, Debug)]
-pub struct Detach;
-impl<F: Real> Op<F> for Detach {
-    const NAME: &'static str = "detach";
-    fn forward(&self, x: &[&Tensor<F>], _: &mut Saved<'_, F>) -> Tensor<F> {
-        x[0].clone()
-    }
-    fn vjp<T: TensorLike<Elem = F>>(&self, cx: &mut Vjp<'_, T>, _: T) {
-        cx.none(0);
-    }
-}
-
 /// The shape to which both broadcast: aligned at the last axis, sizes must agree or be 1.
 pub(super) fn common_shape(op: &str, a: Shape, b: Shape) -> Result<Shape, Error> {
     let rank = a.rank().max(b.rank());
