@@ -54,7 +54,7 @@ pub enum Control {
 /// let layers: Vec<_> = (0..4).map(|_| AnyLayer::new((Dense::with_init(16, 16, Init::he(), &mut rng), Relu))).collect();
 /// let mut net = (layers, Dense::new(16, 2, &mut rng));
 /// let (x, y) = (Tensor::normal([32, 16], 0.0, 1.0, &mut rng), Labels::new((0..32).map(|i| i % 2), 2)?);
-/// let (mut tape, mut opt, mut mon) = (Tape::new(), (ReportUpdates, Sgd::new(0.05)), Monitor::new());
+/// let (mut tape, mut opt, mut mon) = (Tape::new(), (ReportUpdates, Sgd::new(0.005)), Monitor::new());
 /// for _ in 0..30 {
 ///     let loss = net.forward(&tape.begin().constant(&x)).softmax_cross_entropy(&y);
 ///     let item = loss.item();
