@@ -126,9 +126,11 @@ pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Backward<'_, F>) {
     let wants_x = !x_bar.is_empty();
     let (sizes, mut scratch) = (Sizes::of::<F, C>(dims, tokens, wants_x), Scratch(scratch));
     let [first, carry, h_bar] = [0; 3].map(|_| scratch.take(sizes.states));
-    states(dims, c0, first);
+    let first = c0.map(|c0| pack::states(dims, c0, first));
     carry.fill(F::zero());
-    states(dims, (!last_bar.is_empty()).then_some(last_bar), carry);
+    if !last_bar.is_empty() {
+        pack::states(dims, last_bar, carry);
+    }
     let (h_panels, x_panels) = (scratch.take(sizes.h_panels), scratch.take(sizes.x_panels));
     pack::backward(dims, C::H, w_hh, dims.hidden, width, h_panels);
     if wants_x {
@@ -146,7 +148,7 @@ pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Backward<'_, F>) {
     let shared = Shared {
         dims,
         h0,
-        first: c0.map(|_| &*first),
+        first,
         y,
         y_bar,
         c,
@@ -205,16 +207,6 @@ pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Backward<'_, F>) {
         for (to, from) in x_bar.chunks_exact_mut(dims.inputs).zip(wide.chunks_exact(padded)) {
             to.copy_from_slice(&from[..dims.inputs]);
         }
-    }
-}
-
-/// `[B, H]` in blocks, part after part.
-fn states<F: Tiles>(dims: Dims, from: Option<&[F]>, mut to: &mut [F]) {
-    let Some(from) = from else { return };
-    for part in (0..dims.parts()).map(|k| dims.part(k)) {
-        let (own, rest) = to.split_at_mut(dims.step(part.rows, 1));
-        pack::state(dims, part.first, part.rows, from, own);
-        to = rest;
     }
 }
 

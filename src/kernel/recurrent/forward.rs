@@ -86,15 +86,7 @@ pub(super) fn run<F: Tiles + Lanes, C: Cell>(job: Forward<'_, F>) {
     let h_panels = scratch.take(panels(C::H.columns(dims), dims.hidden, width));
     pack::forward(dims, C::H, w_hh, dims.hidden, width, h_panels);
     let first = scratch.take(dims.step(dims.batch, 1));
-    let first = c0.map(|c0| {
-        let mut rest = &mut *first;
-        for part in (0..dims.parts()).map(|k| dims.part(k)) {
-            let (own, others) = std::mem::take(&mut rest).split_at_mut(dims.step(part.rows, 1));
-            pack::state(dims, part.first, part.rows, c0, own);
-            rest = others;
-        }
-        &*first
-    });
+    let first = c0.map(|c0| pack::states(dims, c0, first));
     let y = Rows::new(y, dims.hidden);
     let shared = Shared { dims, x, h0, start, w_ih: x_panels, w_hh: h_panels, width, slots, y };
     let z = scratch.take(dims.step(dims.batch, C::X.of));

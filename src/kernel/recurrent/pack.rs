@@ -106,8 +106,17 @@ pub(super) fn unpack<F: Base>(dims: Dims, planes: Planes, sums: &[F], depth: usi
     }
 }
 
+/// `[B, H]` in blocks, part after part.
+pub(super) fn states<'a, F: Base>(dims: Dims, from: &[F], to: &'a mut [F]) -> &'a [F] {
+    for part in (0..dims.parts()).map(|k| dims.part(k)) {
+        let own = dims.step(part.first, 1)..dims.step(part.first + part.rows, 1);
+        state(dims, part.first, part.rows, from, &mut to[own]);
+    }
+    to
+}
+
 /// `[B, H]` as `[blocks][rows][UNITS]`, of the rows `first..first + rows`.
-pub(super) fn state<F: Base>(dims: Dims, first: usize, rows: usize, from: &[F], out: &mut [F]) {
+fn state<F: Base>(dims: Dims, first: usize, rows: usize, from: &[F], out: &mut [F]) {
     for (u, block) in out.chunks_exact_mut(rows * UNITS).enumerate() {
         let n = (dims.hidden - u * UNITS).min(UNITS);
         for (r, to) in block.chunks_exact_mut(UNITS).enumerate() {

@@ -1,7 +1,7 @@
 //! Rows times packed panels, in register tiles.
 use super::{
     layout::{Planes, row_tiles},
-    wide::{Apart, Tiled, Wide},
+    wide::{Apart, Tiled, Wide, with_rows},
 };
 use crate::real::Base;
 use std::ops::Range;
@@ -191,15 +191,7 @@ impl<F: Base, S: Wide<F>, const V: usize> Place<'_, F, S, V> {
             }
             for (row, n) in row_tiles(slab.rows, ROWS) {
                 let out = &mut *self.out;
-                match n {
-                    1 => s.apart(Tile::<F, S, V, 1>(s, &job, row, out)),
-                    2 => s.apart(Tile::<F, S, V, 2>(s, &job, row, out)),
-                    3 if ROWS >= 3 => s.apart(Tile::<F, S, V, 3>(s, &job, row, out)),
-                    4 if ROWS >= 4 => s.apart(Tile::<F, S, V, 4>(s, &job, row, out)),
-                    5 if ROWS >= 5 => s.apart(Tile::<F, S, V, 5>(s, &job, row, out)),
-                    6 if ROWS >= 6 => s.apart(Tile::<F, S, V, 6>(s, &job, row, out)),
-                    n => unreachable!("a tile of {n} rows"),
-                }
+                with_rows!(n, ROWS, R => s.apart(Tile::<F, S, V, R>(s, &job, row, out)));
             }
             first += slab.rows;
         }

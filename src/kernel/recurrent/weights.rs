@@ -1,7 +1,7 @@
 //! Gradients of weights: rows of inputs times cotangents of gates, while those are in the cache.
 use super::{
-    layout::{Dims, PARTS, Planes, UNITS, row_tiles},
-    wide::{Apart, Tiled, Tiles, Wide},
+    layout::{Dims, Planes, UNITS, row_tiles},
+    wide::{Apart, Tiled, Tiles, Wide, with_rows},
 };
 use crate::{kernel::threads::both, real::Base};
 use std::ops::Range;
@@ -85,12 +85,15 @@ pub(super) fn add<F: Tiles>(
     scratch: &mut [F],
 ) {
     let depth: usize = sides.iter().map(Side::depth).sum();
-    split(sides, bars, 0..depth, threads.min(PARTS), &mut sums[..depth * bars.planes.columns(bars.dims)], scratch);
+    split(sides, bars, 0..depth, threads.min(THREADS), &mut sums[..depth * bars.planes.columns(bars.dims)], scratch);
 }
+
+/// As many threads share the sums: each has a panel of its own.
+const THREADS: usize = 8;
 
 /// Numbers of scratch: the left operand, and a panel of the right one for each thread.
 pub(super) fn scratch<F: Tiles>(depth: usize, rows: usize) -> usize {
-    (depth + PARTS * F::tile_width()) * rows
+    (depth + THREADS * F::tile_width()) * rows
 }
 
 fn split<F: Tiles>(
@@ -117,15 +120,7 @@ fn split<F: Tiles>(
     let mut at = 0;
     for (m, n) in row_tiles(depth.len(), F::tile_rows()) {
         let (m, out) = (depth.start + m, &mut scratch[at..]);
-        match n {
-            1 => pack::<F, 1>(sides, rows, m, out),
-            2 => pack::<F, 2>(sides, rows, m, out),
-            3 => pack::<F, 3>(sides, rows, m, out),
-            4 => pack::<F, 4>(sides, rows, m, out),
-            5 => pack::<F, 5>(sides, rows, m, out),
-            6 => pack::<F, 6>(sides, rows, m, out),
-            n => unreachable!("a tile of {n} rows"),
-        }
+        with_rows!(n, F::tile_rows(), R => pack::<F, R>(sides, rows, m, out));
         at += rows * n;
     }
     let (left, panel) = scratch.split_at_mut(at);
@@ -177,15 +172,7 @@ impl<F: Base> Tiled<F> for Add<'_, F> {
                     panel: self.panel,
                     sums: &mut self.sums[m * columns..],
                 };
-                match n {
-                    1 => s.apart(Tile::<F, S, V, 1>(job)),
-                    2 => s.apart(Tile::<F, S, V, 2>(job)),
-                    3 if ROWS >= 3 => s.apart(Tile::<F, S, V, 3>(job)),
-                    4 if ROWS >= 4 => s.apart(Tile::<F, S, V, 4>(job)),
-                    5 if ROWS >= 5 => s.apart(Tile::<F, S, V, 5>(job)),
-                    6 if ROWS >= 6 => s.apart(Tile::<F, S, V, 6>(job)),
-                    n => unreachable!("a tile of {n} rows"),
-                }
+                with_rows!(n, ROWS, R => s.apart(Tile::<F, S, V, R>(job)));
             }
         }
     }

@@ -28,6 +28,26 @@ pub trait Tiled<F> {
     fn run<S: Wide<F>, const V: usize, const ROWS: usize>(self, s: S);
 }
 
+/// `$tile` with a constant `$r` that equals `$n`, at least 1 and at most `$most`; arms above that are dead and vanish.
+macro_rules! with_rows {
+    (@ $r:ident $n:literal $tile:expr) => {{
+        const $r: usize = $n;
+        $tile
+    }};
+    ($n:expr, $most:expr, $r:ident => $tile:expr) => {
+        match $n {
+            1 => with_rows!(@ $r 1 $tile),
+            2 => with_rows!(@ $r 2 $tile),
+            3 if $most >= 3 => with_rows!(@ $r 3 $tile),
+            4 if $most >= 4 => with_rows!(@ $r 4 $tile),
+            5 if $most >= 5 => with_rows!(@ $r 5 $tile),
+            6 if $most >= 6 => with_rows!(@ $r 6 $tile),
+            n => unreachable!("a tile of {n} rows"),
+        }
+    };
+}
+pub(super) use with_rows;
+
 /// An element type with its tiles.
 pub trait Tiles: Base {
     /// How many columns a tile has.

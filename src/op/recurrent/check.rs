@@ -64,6 +64,5 @@ fn sizes<C: Recurrence>(
 /// The tokens of step `t`.
 pub(super) fn step(tokens: &Labels, t: usize) -> Labels {
     let batch = tokens.shape()[1];
-    let ids = tokens.ids()[t * batch..][..batch].iter().map(|&id| id as usize);
-    Labels::new(ids, tokens.classes()).expect("checked when they were made")
+    tokens.select(&(t * batch..(t + 1) * batch).collect::<Vec<_>>())
 }
