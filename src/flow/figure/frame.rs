@@ -61,10 +61,12 @@ impl Figure {
         for (k, lane) in self.lanes.iter().enumerate() {
             let y = page.lanes + k as f64 * APART;
             write!(to, "<g class=\"t{}\"><title>{}</title>", lane.tone as usize, Escaped(&lane.name))?;
-            for (a, b) in page.stretches(&lane.spans) {
+            for (a, b) in page.stretches(&lane.spans, 3.0) {
                 let (x, w) = (Px(a), Px(b - a));
                 write!(to, "<rect class=\"lane\" x=\"{x}\" y=\"{}\" width=\"{w}\" height=\"9\"/>", Px(y - 4.5))?;
-                let h = Px(page.bottom - page.top);
+            }
+            for (a, b) in page.stretches(&lane.spans, 1.0) {
+                let (x, w, h) = (Px(a), Px(b - a), Px(page.bottom - page.top));
                 write!(to, "<rect class=\"shade\" x=\"{x}\" y=\"{}\" width=\"{w}\" height=\"{h}\"/>", Px(page.top))?;
             }
             writeln!(to, "</g>")?;
@@ -123,12 +125,15 @@ impl Figure {
 }
 
 impl Page {
-    /// Stretches in pixels: inside the plot, wide enough to be seen, joined where they meet.
-    fn stretches(&self, spans: &[[f64; 2]]) -> Vec<(f64, f64)> {
+    /// Stretches in pixels: inside the plot, at least so wide, joined where they meet.
+    fn stretches(&self, spans: &[[f64; 2]], least: f64) -> Vec<(f64, f64)> {
         let mut all: Vec<(f64, f64)> = spans
             .iter()
             .map(|[a, b]| (self.px(*a).clamp(self.left, self.right), self.px(*b).clamp(self.left, self.right)))
-            .map(|(a, b)| if b - a < 3.0 { ((a + b) / 2.0 - 1.5, (a + b) / 2.0 + 1.5) } else { (a, b) })
+            .map(|(a, b)| {
+                let (middle, half) = ((a + b) / 2.0, (b - a).max(least) / 2.0);
+                (middle - half, middle + half)
+            })
             .collect();
         all.sort_by(|a, b| a.0.total_cmp(&b.0));
         all.into_iter().fold(vec![], |mut joined, (a, b)| {

@@ -67,6 +67,11 @@ impl Figure {
         self
     }
 
+    pub(crate) fn decades(mut self, least: f64) -> Self {
+        self.decades = least;
+        self
+    }
+
     pub(crate) fn mark(mut self, mark: Mark) -> Self {
         self.marks.push(mark);
         self

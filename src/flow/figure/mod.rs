@@ -44,6 +44,8 @@ pub struct Figure {
     lines: Vec<Line>,
     /// Names of rows, from the top, in place of numbers on the vertical axis: row `k` is from `k` to `k + 1`.
     rows: Vec<String>,
+    /// Logarithmic axes are at least so many decades long: noise must not look like an event.
+    decades: f64,
     marks: Vec<Mark>,
     lanes: Vec<Lane>,
 }
@@ -68,6 +70,7 @@ impl Figure {
             ordered: false,
             lines: vec![],
             rows: vec![],
+            decades: 0.0,
             marks: vec![],
             lanes: vec![],
         }

@@ -101,7 +101,10 @@ impl Figure {
     fn across(&self) -> Axis {
         let lines = self.lines.iter().flat_map(|line| &line.points);
         let shown = lines.filter(|p| self.x.1.shows(p.0) && (self.y.1.shows(p.1) || !self.rows.is_empty()));
-        let axis = Axis::over(self.x.1, shown.map(|p| p.0).chain(self.marks.iter().flat_map(Mark::xs)));
+        let axis = self.long_enough(
+            Axis::over(self.x.1, shown.map(|p| p.0).chain(self.marks.iter().flat_map(Mark::xs))),
+            self.x.1,
+        );
         if !self.rows.is_empty() && self.x.1 == Kind::Log { axis.with_room(0.03) } else { axis }
     }
 
@@ -118,7 +121,11 @@ impl Figure {
             let (lo, hi) = marks().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), y| (lo.min(y), hi.max(y)));
             return Axis::exact(lo, hi);
         }
-        Axis::over(self.y.1, shown.map(|p| p.1).chain(marks())).with_room(0.04)
+        self.long_enough(Axis::over(self.y.1, shown.map(|p| p.1).chain(marks())), self.y.1).with_room(0.04)
+    }
+
+    fn long_enough(&self, axis: Axis, kind: Kind) -> Axis {
+        if kind == Kind::Log { axis.at_least(self.decades) } else { axis }
     }
 
     /// The colour axis: at least a decade, so that noise is not shown as an event.

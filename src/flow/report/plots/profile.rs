@@ -21,9 +21,12 @@ pub(super) fn gains(report: &Report) -> Option<Figure> {
         Mark::Bars { name: name.to_owned(), color, from: 1.0, bars }
     };
     let expected = inner.iter().enumerate().map(|(k, l)| (l.w_expected, [k as f64 + 0.62, k as f64 + 0.88])).collect();
+    let factors = || inner.iter().flat_map(|l| [l.gain, l.f_factor, l.w_factor]);
+    let unknown = if factors().any(f64::is_nan) { "; cross: 0 / 0" } else { "" };
+    let pale = if factors().any(|x| x == 0.0 || x == f64::INFINITY) { "; pale bar: 0 or infinite" } else { "" };
     let band = format!("{VANISHING_RATE:.2} to {EXPLODING_RATE:.2}");
     let new = Figure::new("The gain of each layer and its two factors")
-        .subtitle(format!("pass {}: gain = f' x w; at 1 the signal keeps its size", last.step))
+        .subtitle(format!("pass {}: gain = f' x w; at 1 the signal keeps its size{unknown}{pale}", last.step))
         .x_axis("factor (logarithmic)")
         .log_x()
         .rows(inner.iter().map(label))
@@ -41,13 +44,19 @@ pub(super) fn layers(report: &Report) -> Option<Figure> {
     let [only] = &report.samples[..] else { return None };
     (only.layers.len() > 1).then(|| {
         let points: Vec<_> = only.layers.iter().enumerate().map(|(k, l)| (power(l.signal), k as f64 + 0.5)).collect();
+        let note = |&(signal, y): &(f64, f64)| {
+            let text = if signal == 0.0 { "exactly 0" } else { "not finite" };
+            (signal == 0.0 || !signal.is_finite()).then(|| Mark::Note { y, text: text.to_owned() })
+        };
+        let odd: Vec<Mark> = points.iter().filter_map(note).collect();
         Figure::new("The signal from layer to layer")
             .subtitle(format!("pass {}: |dL/dz|; it comes from below, where the loss is", only.step))
             .x_axis("|dL/dz|")
             .log_x()
             .rows(only.layers.iter().map(label))
+            .decades(1.0)
             .line("", points.clone())
-            .mark(Mark::Dots { color: 0, points })
+            .marks(odd.into_iter().chain([Mark::Dots { color: 0, points }]))
     })
 }
 

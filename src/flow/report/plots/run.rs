@@ -21,6 +21,7 @@ pub(super) fn signals(report: &Report) -> Option<Figure> {
             .x_axis("pass")
             .y_axis("|dL/dz|")
             .log_y()
+            .decades(1.0)
             .ordered();
         let value = |l: &LayerSample| power(l.signal);
         events(lines(new, report, value), report, zeros(report, value), |_| true)
