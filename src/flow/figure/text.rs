@@ -98,7 +98,7 @@ mod tests {
         assert!(long.ends_with('…') && width(&long) <= 100.0 && long.chars().count() > 5, "{long}");
         assert_eq!(cut("abc", 0.0), "…");
         assert_eq!(cut_inside("short", 100.0), "short");
-        assert_eq!(cut_inside("encoder.layers.17.dense", 100.0), "encod….dense");
+        assert_eq!(cut_inside("encoder.layers.17.dense", 100.0), "encode….dense");
         assert_eq!(cut_inside("abc", 0.0), "…");
     }
 
