@@ -71,6 +71,7 @@ pub mod prelude;
 #[doc(hidden)]
 pub mod real;
 pub mod rng;
+pub mod scalar;
 pub mod tensor;
 pub mod transform;
 
