@@ -14,68 +14,15 @@ pub(super) struct Record<S> {
     i1: u32,
 }
 
-/// Records of the first chunk, and of the others. Chunks, because a doubling vector holds three times its length while it
-/// grows; a first small one, so that a gradient of few operations costs little.
+impl<S: Scalar> Record<S> {
+    fn nothing() -> Self {
+        Self { d0: S::zero(), d1: S::zero(), i0: 0, i1: 0 }
+    }
+}
+
+/// Records that a new tape has room for, and those of a chunk behind them.
 const FIRST: usize = 1 << 8;
 const CHUNK: usize = 1 << 16;
-
-/// Records one after the other, in chunks that stay from one evaluation to the next.
-struct Records<S> {
-    /// The chunk that is being filled, and how far.
-    open: Box<[Record<S>]>,
-    filled: usize,
-    /// How many records are in `full`.
-    below: usize,
-    full: Vec<Box<[Record<S>]>>,
-    /// Chunks of earlier evaluations, the next one last.
-    free: Vec<Box<[Record<S>]>>,
-}
-
-impl<S: Scalar> Records<S> {
-    fn new() -> Self {
-        Self { open: chunk(FIRST), filled: 0, below: 0, full: vec![], free: vec![] }
-    }
-
-    fn len(&self) -> usize {
-        self.below + self.filled
-    }
-
-    #[inline]
-    fn push(&mut self, record: Record<S>) -> u32 {
-        let Some(place) = self.open.get_mut(self.filled) else {
-            self.next_chunk();
-            return self.push(record);
-        };
-        *place = record;
-        self.filled += 1;
-        (self.below + self.filled - 1) as u32
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn next_chunk(&mut self) {
-        let next = self.free.pop().unwrap_or_else(|| chunk(CHUNK));
-        self.below += self.open.len();
-        self.filled = 0;
-        self.full.push(std::mem::replace(&mut self.open, next));
-        assert!(self.below < u32::MAX as usize - CHUNK, "scalar tape: more than 2^32 records");
-    }
-
-    /// Forgets the records from `len` on.
-    fn truncate(&mut self, len: usize) {
-        while self.below > len {
-            let last = self.full.pop().expect("records below");
-            self.below -= last.len();
-            self.free.push(std::mem::replace(&mut self.open, last));
-        }
-        self.filled = len - self.below;
-    }
-}
-
-fn chunk<S: Scalar>(len: usize) -> Box<[Record<S>]> {
-    let nothing = Record { d0: S::zero(), d1: S::zero(), i0: 0, i1: 0 };
-    vec![nothing; len].into_boxed_slice()
-}
 
 /// Where operations on [`Var`] are recorded, for a reverse sweep.
 ///
@@ -101,7 +48,13 @@ fn chunk<S: Scalar>(len: usize) -> Box<[Record<S>]> {
 /// println!("{}", x + 1.0);
 /// ```
 pub struct Tape<S: Scalar> {
-    records: RefCell<Records<S>>,
+    /// Room for the records, as many as the last evaluations needed: no flag is kept, so recording is a few stores.
+    flat: Box<[Cell<Record<S>>]>,
+    /// The records behind those, until the next evaluation. In chunks: a doubling vector holds three times its length while it
+    /// grows.
+    chunks: RefCell<Vec<Box<[Record<S>]>>>,
+    /// How many records there are.
+    len: Cell<usize>,
     /// How many variables were made before the first operation.
     inputs: Cell<usize>,
     /// Room for the sweep, kept.
@@ -122,7 +75,9 @@ impl<S: Scalar> Tape<S> {
     /// An empty tape.
     pub fn new() -> Self {
         Self {
-            records: RefCell::new(Records::new()),
+            flat: flat(FIRST),
+            chunks: RefCell::default(),
+            len: Cell::new(0),
             inputs: Cell::new(0),
             bars: RefCell::default(),
             room: vec![],
@@ -132,7 +87,12 @@ impl<S: Scalar> Tape<S> {
 
     /// Starts anew: no records, no handles; memory is kept.
     pub fn begin(&mut self) -> &Self {
-        self.truncate(0);
+        let len = self.len.replace(0);
+        if len > self.flat.len() {
+            self.chunks.take();
+            self.flat = flat(0);
+            self.flat = flat(len.next_multiple_of(4 * FIRST));
+        }
         self.inputs.set(0);
         self
     }
@@ -154,7 +114,7 @@ impl<S: Scalar> Tape<S> {
 
     /// How many records there are, one for each variable and each operation of two.
     pub fn len(&self) -> usize {
-        self.records.borrow().len()
+        self.len.get()
     }
 
     /// Whether nothing was recorded.
@@ -195,28 +155,59 @@ impl<S: Scalar> Tape<S> {
 
     #[inline(always)]
     pub(super) fn push(&self, d0: S, i0: u32, d1: S, i1: u32) -> u32 {
-        self.records.borrow_mut().push(Record { d0, d1, i0, i1 })
+        let at = self.len.get();
+        let Some(place) = self.flat.get(at) else {
+            return self.push_behind(d0, i0, d1, i1);
+        };
+        place.set(Record { d0, d1, i0, i1 });
+        self.len.set(at + 1);
+        at as u32
+    }
+
+    #[inline(never)]
+    fn push_behind(&self, d0: S, i0: u32, d1: S, i1: u32) -> u32 {
+        let at = self.len.get();
+        assert!(at < u32::MAX as usize, "scalar tape: more than 2^32 records");
+        let (chunk, place) = ((at - self.flat.len()) / CHUNK, (at - self.flat.len()) % CHUNK);
+        let mut chunks = self.chunks.borrow_mut();
+        if chunk == chunks.len() {
+            chunks.push(vec![Record::nothing(); CHUNK].into());
+        }
+        chunks[chunk][place] = Record { d0, d1, i0, i1 };
+        self.len.set(at + 1);
+        at as u32
     }
 
     pub(super) fn truncate(&self, len: usize) {
-        self.records.borrow_mut().truncate(len);
+        self.len.set(len);
     }
 
     /// One pass over the records from the last one down to `stop`, from the cotangents of the outputs to those of every
     /// record, for `read`.
     #[track_caller]
     pub(super) fn sweep<R>(&self, outputs: &[(Var<'_, S>, S)], stop: usize, read: impl FnOnce(&mut [S]) -> R) -> R {
-        let len = outputs.iter().filter(|(y, _)| self.owns(y)).map(|(y, _)| y.i as usize + 1).max().unwrap_or(0);
-        let len = len.max(self.inputs.get());
+        let outputs = || outputs.iter().filter(|(y, _)| self.owns(y));
+        let end = outputs().map(|(y, _)| y.i as usize + 1).max().unwrap_or(0).max(self.inputs.get());
+        let stop = stop.max(self.inputs.get()).min(end);
         let mut bars = self.bars.take();
-        bars.clear();
-        bars.reserve_exact(len);
-        bars.resize(len, S::zero());
-        for (y, y_bar) in outputs.iter().filter(|(y, _)| self.owns(y)) {
-            let bar = &mut bars[y.i as usize];
-            *bar = *bar + y_bar.chain(y.d);
+        let seed = |bars: &mut Vec<S>| {
+            bars.clear();
+            bars.reserve_exact(end);
+            bars.resize(end, S::zero());
+            for (y, y_bar) in outputs() {
+                bars[y.i as usize] = bars[y.i as usize] + y_bar.chain(y.d);
+            }
+        };
+        seed(&mut bars);
+        // Zero wins in the chain rule, but a product with a zero is another number only where it is NaN, and a NaN reaches
+        // the end of the sweep: so the sweep with plain products is right if none arrived.
+        if S::PLAIN {
+            self.pass(&mut bars, stop, |y_bar, d| y_bar * d);
         }
-        self.reverse(&mut bars, stop.max(self.inputs.get()));
+        if !S::PLAIN || bars[..stop].iter().any(|bar| bar.is_nan()) {
+            seed(&mut bars);
+            self.pass(&mut bars, stop, S::chain);
+        }
         let result = read(&mut bars);
         self.bars.replace(bars);
         result
@@ -232,27 +223,47 @@ impl<S: Scalar> Tape<S> {
     }
 
     /// Gives the cotangent of each record from `stop` on to the records it was made of.
-    pub(super) fn reverse(&self, bars: &mut [S], stop: usize) {
-        let records = self.records.borrow();
-        let mut end = records.len();
-        for chunk in std::iter::once(&records.open[..records.filled]).chain(records.full.iter().rev().map(|c| &c[..])) {
-            let base = end - chunk.len();
-            for (k, record) in chunk.iter().enumerate().take(bars.len().saturating_sub(base)).rev() {
-                if base + k < stop {
-                    return;
-                }
-                let y_bar = bars[base + k];
-                if y_bar.nothing() {
-                    continue;
-                }
-                let (i0, i1) = (record.i0 as usize, record.i1 as usize);
-                // Add, never assign: a value used twice receives one cotangent per use.
-                bars[i0] = bars[i0] + y_bar.chain(record.d0);
-                bars[i1] = bars[i1] + y_bar.chain(record.d1);
+    #[inline(always)]
+    fn pass(&self, bars: &mut [S], stop: usize, product: impl Fn(S, S) -> S + Copy) {
+        let mut end = bars.len();
+        let chunks = self.chunks.borrow();
+        for (k, chunk) in chunks.iter().enumerate().rev() {
+            let first = self.flat.len() + k * CHUNK;
+            if end > first.max(stop) {
+                give(chunk[stop.saturating_sub(first)..end - first].iter().copied(), bars, end, product);
+                end = first;
             }
-            end = base;
+        }
+        if end > stop {
+            give(self.flat[stop..end].iter().map(Cell::get), bars, end, product);
         }
     }
+}
+
+/// A sweep over some records, of which the last one stands before `end`.
+#[inline(always)]
+fn give<S: Scalar>(
+    records: impl DoubleEndedIterator<Item = Record<S>>,
+    bars: &mut [S],
+    end: usize,
+    product: impl Fn(S, S) -> S,
+) {
+    let mut k = end;
+    for record in records.rev() {
+        k -= 1;
+        let y_bar = bars[k];
+        if y_bar.nothing() {
+            continue;
+        }
+        let (i0, i1) = (record.i0 as usize, record.i1 as usize);
+        // Add, never assign: a value used twice receives one cotangent per use.
+        bars[i0] = bars[i0] + product(y_bar, record.d0);
+        bars[i1] = bars[i1] + product(y_bar, record.d1);
+    }
+}
+
+fn flat<S: Scalar>(len: usize) -> Box<[Cell<Record<S>>]> {
+    vec![Record::nothing(); len].into_iter().map(Cell::new).collect()
 }
 
 impl<S: Scalar> fmt::Debug for Tape<S> {

@@ -116,19 +116,19 @@ impl<'t, S: Scalar> Var<'t, S> {
         let y = op.value(x);
         let [p, q] = op.partials(x, y);
         let v = S::of(y);
-        match (self.tape, b.tape) {
-            (Some(tape), Some(other)) => {
-                let (d0, d1) = (self.d.chain(S::of(p)), b.d.chain(S::of(q)));
-                if !std::ptr::eq(tape, other) {
-                    foreign();
-                }
-                if self.i == b.i {
-                    return Self { v, d: d0 + d1, ..self };
-                }
-                Self { v, d: S::one(), i: tape.push(d0, self.i, d1, b.i), tape: self.tape }
+        if let Some(tape) = self.tape
+            && b.tape.is_some_and(|other| std::ptr::eq(other, tape))
+        {
+            let (d0, d1) = self.d.chain2(S::of(p), b.d, S::of(q));
+            if self.i == b.i {
+                return Self { v, d: d0 + d1, ..self };
             }
+            return Self { v, d: S::one(), i: tape.push(d0, self.i, d1, b.i), tape: self.tape };
+        }
+        match (self.tape, b.tape) {
             (_, None) => Self { v, d: self.d.chain(S::of(p)), ..self },
             (None, _) => Self { v, d: b.d.chain(S::of(q)), ..b },
+            _ => foreign(),
         }
     }
 }
