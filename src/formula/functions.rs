@@ -178,10 +178,10 @@ const LN_2: f64 = std::f64::consts::LN_2;
 const LOG2_E: f64 = std::f64::consts::LOG2_E;
 const LOG10_E: f64 = std::f64::consts::LOG10_E;
 
-/// `1 - x^2` with its digits near -1 and 1.
+/// `1 - x^2` with its digits near -1 and 1, and those of its derivative near 0.
 #[inline(always)]
 fn one_minus_square<S: Number>(x: S) -> S {
-    (x.lit(1.0) - x) * (x.lit(1.0) + x)
+    x.lit(0.5).gt(x.abs()).where_cond(x.lit(1.0) - x * x, (x.lit(1.0) - x) * (x.lit(1.0) + x))
 }
 
 /// `x / r^2` where `r^2` may overflow or underflow; 0 for `r = 0`.

@@ -22,7 +22,7 @@ fn right(n: u32, x: f64) -> f64 {
 /// Source: Abramowitz and Stegun, 6.4.7.
 fn reflected(n: u32, x: f64) -> f64 {
     let rest = x - x.round(); // exact, and cot has period pi
-    let cot = 1.0 / (PI * rest).tan();
+    let cot = if rest.abs() <= 0.25 { 1.0 / (PI * rest).tan() } else { (PI * (0.5 - rest.abs())).tan().copysign(rest) };
     let mirrored = if n % 2 == 0 { right(n, 1.0 - x) } else { -right(n, 1.0 - x) };
     mirrored - PI.powi(n as i32 + 1) * cot_derivative(n, cot)
 }

@@ -21,7 +21,7 @@ pub(super) mod sealed {
 /// use chainrule::scalar::{self, Scalar};
 /// /// The price of a European call by Black and Scholes: spot, strike, rate, volatility, time.
 /// fn call<T: Scalar>(s: T, k: T, r: T, v: T, t: T) -> T {
-///     let d1 = ((s / k).ln() + (r + v * v / (T::one() + T::one())) * t) / (v * t.sqrt());
+///     let d1 = ((s / k).ln() + (r + v * v * T::lit(0.5)) * t) / (v * t.sqrt());
 ///     s * d1.normal_cdf() - k * (-r * t).exp() * (d1 - v * t.sqrt()).normal_cdf()
 /// }
 /// let delta: f64 = scalar::grad(|x| call(x[0], x[1], x[2], x[3], x[4]), &[100.0, 95.0, 0.02, 0.2, 0.5])[0];
@@ -37,8 +37,7 @@ pub trait Scalar:
     fn number(self) -> Self::Number;
     #[doc(hidden)]
     fn of(number: Self::Number) -> Self;
-    /// The constant `c`.
-    #[doc(hidden)]
+    /// The constant `c`, rounded to the type.
     fn lit(c: f64) -> Self;
     /// Whether it has no derivative inside.
     #[doc(hidden)]

@@ -272,13 +272,13 @@ impl<S: Scalar> fmt::Debug for Tape<S> {
     }
 }
 
-/// The memory of a [`Var`], for a tape of any lifetime.
+/// The memory of a [`Var`], for a tape of any lifetime: never read.
+#[allow(dead_code, reason = "it has the layout of a Var")]
 struct Slot<S> {
     v: S,
     d: S,
     i: u32,
-    #[allow(dead_code, reason = "it has the size of a reference")]
-    tape: Option<std::ptr::NonNull<()>>,
+    tape: Option<&'static ()>,
 }
 
 #[cold]

@@ -1,0 +1,17 @@
+//! Derivatives of functions of single numbers.
+#[path = "ops/dual.rs"]
+mod dual;
+#[path = "scalar/edges.rs"]
+mod edges;
+#[path = "scalar/functions.rs"]
+mod functions;
+#[path = "scalar/misuse.rs"]
+mod misuse;
+#[path = "scalar/orders.rs"]
+mod orders;
+#[path = "scalar/programs.rs"]
+mod programs;
+#[path = "scalar/rules.rs"]
+mod rules;
+#[path = "scalar/traits.rs"]
+mod traits;
