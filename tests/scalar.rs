@@ -13,5 +13,7 @@ mod orders;
 mod programs;
 #[path = "scalar/rules.rs"]
 mod rules;
+#[path = "scalar/scopes.rs"]
+mod scopes;
 #[path = "scalar/traits.rs"]
 mod traits;

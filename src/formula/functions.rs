@@ -169,7 +169,7 @@ rows! {
     /// `sqrt(a^2 + b^2)`, without overflow on the way. At 0, 0 the derivatives are taken as 0, as those of a norm.
     Hypot {}, (a, b) = a.hypot(b); y => [y.where_cond(a / y, y.lit(0.0)), y.where_cond(b / y, y.lit(0.0))];
     /// `x` where it is infinite and has no derivative: NaN.
-    Edge {}, (x) = x; y => [x - x];
+    Edge {}, (x) = x; y => [x * x.lit(0.0)];
     /// The angle of the point `(x, y)`, in -pi..=pi, for the inputs `y, x`. At 0, 0 the derivatives are taken as 0.
     Atan2 {}, (a, b) = a.atan2(b); y => [over_square(b, a.hypot(b)), -over_square(a, a.hypot(b))];
 }

@@ -3,7 +3,7 @@ use std::f64::consts::PI;
 
 /// Digamma for `n = 0`, else its `n`th derivative. NaN at negative whole numbers.
 pub(super) fn polygamma(n: u32, x: f64) -> f64 {
-    if x == 0.0 && n % 2 == 0 {
+    if x == 0.0 && n.is_multiple_of(2) {
         return -f64::INFINITY.copysign(x);
     }
     if x < 0.0 && x.fract() == 0.0 {
@@ -23,7 +23,7 @@ fn right(n: u32, x: f64) -> f64 {
 fn reflected(n: u32, x: f64) -> f64 {
     let rest = x - x.round(); // exact, and cot has period pi
     let cot = if rest.abs() <= 0.25 { 1.0 / (PI * rest).tan() } else { (PI * (0.5 - rest.abs())).tan().copysign(rest) };
-    let mirrored = if n % 2 == 0 { right(n, 1.0 - x) } else { -right(n, 1.0 - x) };
+    let mirrored = if n.is_multiple_of(2) { right(n, 1.0 - x) } else { -right(n, 1.0 - x) };
     mirrored - PI.powi(n as i32 + 1) * cot_derivative(n, cot)
 }
 
@@ -84,8 +84,8 @@ fn near_root(x: f64) -> f64 {
         -0.325_550_311_868_044_9,
         -0.650_318_537_708_965,
         -0.289_191_264_447_747_84,
-        -0.045_251_321_448_739_056,
-        -0.002_071_332_116_774_595_2,
+        -0.045_251_321_448_739_06,
+        -0.002_071_332_116_774_595,
     ];
     const Q: [f64; 7] = [
         1.0,
@@ -121,5 +121,5 @@ fn derivative(n: u32, x: f64) -> f64 {
         quotient *= f64::from(2 * j + n) * f64::from(2 * j + n + 1) / (f64::from(2 * j) * f64::from(2 * j + 1));
     }
     let y = sum + x.powi(-k) * factorial / f64::from(n) + 0.5 * factorial * x.powi(-k - 1) + series;
-    if n % 2 == 0 { -y } else { y }
+    if n.is_multiple_of(2) { -y } else { y }
 }

@@ -8,10 +8,10 @@ use std::{
 /// What a binary operation leaves: its partial derivatives, and the records they belong to.
 #[derive(Clone, Copy)]
 pub(super) struct Record<S> {
-    d0: S,
-    d1: S,
-    i0: u32,
-    i1: u32,
+    pub(super) d0: S,
+    pub(super) d1: S,
+    pub(super) i0: u32,
+    pub(super) i1: u32,
 }
 
 impl<S: Scalar> Record<S> {
@@ -22,7 +22,7 @@ impl<S: Scalar> Record<S> {
 
 /// Records that a new tape has room for, and those of a chunk behind them.
 const FIRST: usize = 1 << 8;
-const CHUNK: usize = 1 << 16;
+pub(super) const CHUNK: usize = 1 << 16;
 
 /// Where operations on [`Var`] are recorded, for a reverse sweep.
 ///
@@ -49,16 +49,17 @@ const CHUNK: usize = 1 << 16;
 /// ```
 pub struct Tape<S: Scalar> {
     /// Room for the records, as many as the last evaluations needed: no flag is kept, so recording is a few stores.
-    flat: Box<[Cell<Record<S>>]>,
+    pub(super) flat: Box<[Cell<Record<S>>]>,
     /// The records behind those, until the next evaluation. In chunks: a doubling vector holds three times its length while it
     /// grows.
-    chunks: RefCell<Vec<Box<[Record<S>]>>>,
-    /// How many records there are.
+    pub(super) chunks: RefCell<Vec<Box<[Record<S>]>>>,
+    /// How many records there are, and the most there were.
     len: Cell<usize>,
+    longest: Cell<usize>,
     /// How many variables were made before the first operation.
-    inputs: Cell<usize>,
+    pub(super) inputs: Cell<usize>,
     /// Room for the sweep, kept.
-    bars: RefCell<Vec<S>>,
+    pub(super) bars: RefCell<Vec<S>>,
     /// Room for the inputs of [`value_and_grad`](Tape::value_and_grad), kept: always empty.
     room: Vec<Slot<S>>,
     /// The tape of scopes on this one.
@@ -78,6 +79,7 @@ impl<S: Scalar> Tape<S> {
             flat: flat(FIRST),
             chunks: RefCell::default(),
             len: Cell::new(0),
+            longest: Cell::new(0),
             inputs: Cell::new(0),
             bars: RefCell::default(),
             room: vec![],
@@ -87,11 +89,12 @@ impl<S: Scalar> Tape<S> {
 
     /// Starts anew: no records, no handles; memory is kept.
     pub fn begin(&mut self) -> &Self {
-        let len = self.len.replace(0);
-        if len > self.flat.len() {
+        self.truncate(0);
+        let longest = self.longest.get();
+        if longest > self.flat.len() {
             self.chunks.take();
             self.flat = flat(0);
-            self.flat = flat(len.next_multiple_of(4 * FIRST));
+            self.flat = flat(longest.next_multiple_of(4 * FIRST));
         }
         self.inputs.set(0);
         self
@@ -140,17 +143,57 @@ impl<S: Scalar> Tape<S> {
         G: for<'t> FnOnce(&[Var<'t, S>]) -> Var<'t, S>,
     {
         same_length("value_and_grad", "gradient", gradient.len(), x.len());
+        self.with_vars(x.iter().copied(), |tape, x| {
+            let y = f(x);
+            tape.sweep(&[(y, S::one())], 0, |bars| gradient.copy_from_slice(&bars[..x.len()]));
+            y.value()
+        })
+    }
+
+    /// The values of the `M` results of `f` at `x`; their derivatives are put into `rows`, those of a result one after the
+    /// other. Nothing is allocated after the first evaluation, if `f` allocates nothing.
+    ///
+    /// ```
+    /// use chainrule::scalar::Tape;
+    /// let (mut tape, mut j) = (Tape::new(), [0.0; 4]);
+    /// let y = tape.value_and_jacobian(|x| [x[0] * x[1], x[0].exp()], &[0.0, 3.0], &mut j);
+    /// assert_eq!((y, j), ([0.0, 1.0], [3.0, 0.0, 1.0, 0.0]));
+    /// ```
+    ///
+    /// # Panics
+    /// If `rows` has not `M` times the length of `x`, or `f` gives a variable of another tape.
+    #[track_caller]
+    pub fn value_and_jacobian<G, const M: usize>(&mut self, f: G, x: &[S], rows: &mut [S]) -> [S; M]
+    where
+        G: for<'t> FnOnce(&[Var<'t, S>]) -> [Var<'t, S>; M],
+    {
+        same_length("value_and_jacobian", "rows", rows.len(), M * x.len());
+        self.with_vars(x.iter().copied(), |tape, x| {
+            let y = f(x);
+            for (k, &y) in y.iter().enumerate() {
+                let row = &mut rows[k * x.len()..(k + 1) * x.len()];
+                tape.sweep(&[(y, S::one())], 0, |bars| row.copy_from_slice(&bars[..x.len()]));
+            }
+            y.map(Var::value)
+        })
+    }
+
+    /// Starts anew with a variable for each number of `x`, in room that is kept.
+    #[track_caller]
+    pub(super) fn with_vars<R>(
+        &mut self,
+        x: impl Iterator<Item = S>,
+        f: impl for<'t> FnOnce(&'t Self, &[Var<'t, S>]) -> R,
+    ) -> R {
         let room = std::mem::take(&mut self.room);
         let tape = self.begin();
         // Collecting what a vector gave keeps its memory: the element types have one layout.
         let mut vars: Vec<Var<'_, S>> = room.into_iter().map(|s| Var::node(s.v, s.i, tape)).collect();
-        vars.extend(x.iter().map(|&x| tape.var(x)));
-        let y = f(&vars);
-        tape.sweep(&[(y, S::one())], 0, |bars| gradient.copy_from_slice(&bars[..x.len()]));
-        let value = y.value();
+        vars.extend(x.map(|x| tape.var(x)));
+        let result = f(tape, &vars);
         vars.clear();
         self.room = vars.into_iter().map(|x| Slot { v: x.v, d: x.d, i: x.i, tape: None }).collect();
-        value
+        result
     }
 
     #[inline(always)]
@@ -178,87 +221,10 @@ impl<S: Scalar> Tape<S> {
         at as u32
     }
 
+    /// Forgets the records from `len` on.
     pub(super) fn truncate(&self, len: usize) {
-        self.len.set(len);
-    }
-
-    /// One pass over the records from the last one down to `stop`, from the cotangents of the outputs to those of every
-    /// record, for `read`.
-    #[track_caller]
-    pub(super) fn sweep<R>(&self, outputs: &[(Var<'_, S>, S)], stop: usize, read: impl FnOnce(&mut [S]) -> R) -> R {
-        let outputs = || outputs.iter().filter(|(y, _)| self.owns(y));
-        let end = outputs().map(|(y, _)| y.i as usize + 1).max().unwrap_or(0).max(self.inputs.get());
-        let stop = stop.max(self.inputs.get()).min(end);
-        let mut bars = self.bars.take();
-        let seed = |bars: &mut Vec<S>| {
-            bars.clear();
-            bars.reserve_exact(end);
-            bars.resize(end, S::zero());
-            for (y, y_bar) in outputs() {
-                bars[y.i as usize] = bars[y.i as usize] + y_bar.chain(y.d);
-            }
-        };
-        seed(&mut bars);
-        // Zero wins in the chain rule, but a product with a zero is another number only where it is NaN, and a NaN reaches
-        // the end of the sweep: so the sweep with plain products is right if none arrived.
-        if S::PLAIN {
-            self.pass(&mut bars, stop, |y_bar, d| y_bar * d);
-        }
-        if !S::PLAIN || bars[..stop].iter().any(|bar| bar.is_nan()) {
-            seed(&mut bars);
-            self.pass(&mut bars, stop, S::chain);
-        }
-        let result = read(&mut bars);
-        self.bars.replace(bars);
-        result
-    }
-
-    /// Whether a result is on this tape; constants are on none.
-    #[track_caller]
-    fn owns(&self, y: &Var<'_, S>) -> bool {
-        match y.tape {
-            Some(tape) if !std::ptr::eq(tape, self) => foreign(),
-            tape => tape.is_some(),
-        }
-    }
-
-    /// Gives the cotangent of each record from `stop` on to the records it was made of.
-    #[inline(always)]
-    fn pass(&self, bars: &mut [S], stop: usize, product: impl Fn(S, S) -> S + Copy) {
-        let mut end = bars.len();
-        let chunks = self.chunks.borrow();
-        for (k, chunk) in chunks.iter().enumerate().rev() {
-            let first = self.flat.len() + k * CHUNK;
-            if end > first.max(stop) {
-                give(chunk[stop.saturating_sub(first)..end - first].iter().copied(), bars, end, product);
-                end = first;
-            }
-        }
-        if end > stop {
-            give(self.flat[stop..end].iter().map(Cell::get), bars, end, product);
-        }
-    }
-}
-
-/// A sweep over some records, of which the last one stands before `end`.
-#[inline(always)]
-fn give<S: Scalar>(
-    records: impl DoubleEndedIterator<Item = Record<S>>,
-    bars: &mut [S],
-    end: usize,
-    product: impl Fn(S, S) -> S,
-) {
-    let mut k = end;
-    for record in records.rev() {
-        k -= 1;
-        let y_bar = bars[k];
-        if y_bar.nothing() {
-            continue;
-        }
-        let (i0, i1) = (record.i0 as usize, record.i1 as usize);
-        // Add, never assign: a value used twice receives one cotangent per use.
-        bars[i0] = bars[i0] + product(y_bar, record.d0);
-        bars[i1] = bars[i1] + product(y_bar, record.d1);
+        let before = self.len.replace(len);
+        self.longest.set(before.max(self.longest.get()));
     }
 }
 
