@@ -1,4 +1,5 @@
 //! Derivatives of functions of single numbers.
+#[allow(dead_code, reason = "the tests of ops use the rest")]
 #[path = "ops/dual.rs"]
 mod dual;
 #[path = "scalar/edges.rs"]

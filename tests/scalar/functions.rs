@@ -1,6 +1,5 @@
 //! Digits of every function, in both tails: value, first and second derivative against a table of mpmath's (functions.py).
 use chainrule::scalar::{Dual, Scalar, Tape, Var, directional, grad, hvp};
-use num_traits::Float;
 
 /// Every function over any number; the table's `name(c)` has a constant, which stands before the name if it is the first one.
 fn apply<T: Scalar>(name: &str, x: T) -> T {

@@ -41,7 +41,7 @@ fn rosenbrock_against_its_closed_form() {
     }
     let v: Vec<f64> = (0..11).map(|i| f64::from(i) - 4.0).collect();
     let product = scalar::hvp(|x| rosenbrock(x), &x, &v);
-    let (value, slope) = scalar::directional(|x| rosenbrock(x), &x, &v);
+    let (value, slope) = scalar::directional(rosenbrock, &x, &v);
     assert_eq!(value, rosenbrock(&x));
     assert_relative_eq!(slope, g.iter().zip(&v).map(|(g, v)| g * v).sum::<f64>(), max_relative = 1e-13);
     for (row, product) in h.iter().zip(product) {
@@ -98,7 +98,7 @@ fn tangled<T: Scalar>(x: &[T]) -> T {
 fn hessians_by_every_route_agree_and_are_symmetric() {
     let x = [0.7, 1.3, -0.4];
     let h = scalar::hessian(|x| tangled(x), &x);
-    let reverse = scalar::jacobian(|x| inner_grad(x), &x);
+    let reverse = scalar::jacobian(inner_grad, &x);
     for i in 0..3 {
         let mut e = [0.0; 3];
         e[i] = 1.0;
@@ -142,7 +142,7 @@ fn jacobians_and_their_products_agree() {
     }
     let (x, x_dot, y_bar) = ([0.3, -1.1, 2.0], [0.5, -2.0, 1.5], [1.0, -0.5, 7.0, 0.25, 2.0]);
     let j = scalar::jacobian(|x| f(x), &x);
-    let (y, y_dot) = scalar::jvp(|x| f(x), &x, &x_dot);
+    let (y, y_dot) = scalar::jvp(f, &x, &x_dot);
     let (value, x_bar) = scalar::vjp(|x| f(x), &x, &y_bar);
     assert_eq!((&y, &value), (&f(&x), &f(&x)));
     assert_eq!(j[2], [0.0; 3]);

@@ -13,7 +13,7 @@ fn a_scope_changes_the_tape_and_not_the_derivatives() {
         scope(&x[..2], |x| part(x)) * x[2] + scope(&[x[2].exp().ln(), x[0]], |x| part(x))
     }
     let (y, g) = scalar::value_and_grad(|x| part(x) * x[2] + part(&[x[2], x[0]]), &x);
-    let (z, h) = scalar::value_and_grad(|x| scoped(x), &x);
+    let (z, h) = scalar::value_and_grad(scoped, &x);
     assert!((y - z).abs() < 1e-12);
     let tape = Tape::new();
     scoped(&tape.vars(&x));
@@ -22,7 +22,7 @@ fn a_scope_changes_the_tape_and_not_the_derivatives() {
     assert!(near(&h, &g), "{h:?} and {g:?}");
     // Second order through a scope.
     let right = scalar::hessian(|x| part(x) * x[2] + part(&[x[2], x[0]]), &x);
-    let found = scalar::hessian(|x| scoped(x), &x);
+    let found = scalar::hessian(scoped, &x);
     assert!(near(&found.concat(), &right.concat()), "{found:?} and {right:?}");
 }
 
