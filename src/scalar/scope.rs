@@ -8,7 +8,7 @@ use super::{Scalar, Tape, Var, tape::foreign};
 ///
 /// ```
 /// use chainrule::scalar;
-/// let g = scalar::grad(
+/// let g: Vec<f64> = scalar::grad(
 ///     |x| {
 ///         let orbit = scalar::scope(&x[..2], |x| (0..100).fold(x[0], |z, _| x[1] * z * (1.0 - z)));
 ///         orbit * x[2] // the hundred steps are two records now
@@ -35,8 +35,8 @@ where
 /// ```
 /// use chainrule::scalar;
 /// let data = [(0.0, 1.0), (1.0, 3.1), (2.0, 4.9)];
-/// let g = scalar::grad(|w| scalar::sum_over(w, &data, |w, (x, y)| (w[0] * *x + w[1] - *y).square()), &[2.0, 1.0]);
-/// assert!((g[0] + 0.2 - 0.4).abs() < 1e-12 && g[1].abs() < 1e-12);
+/// let g: Vec<f64> = scalar::grad(|w| scalar::sum_over(w, &data, |w, (x, y)| (w[0] * *x + w[1] - *y).square()), &[2.0, 1.0]);
+/// assert!((g[0] - 0.2).abs() < 1e-12 && g[1].abs() < 1e-12);
 /// ```
 ///
 /// # Panics
