@@ -1,4 +1,6 @@
 //! Derivatives of functions of single numbers.
+#[path = "scalar/compiled.rs"]
+mod compiled;
 #[allow(dead_code, reason = "the tests of ops use the rest")]
 #[path = "ops/dual.rs"]
 mod dual;

@@ -87,7 +87,7 @@ plain! {
 }
 
 /// A formula and its partial derivatives, for single numbers. Every [`Elementwise`] formula is one.
-pub trait Formula<const N: usize>: Copy {
+pub trait Formula<const N: usize>: Copy + Send + Sync + 'static {
     /// f(x).
     fn value<S: Functions>(self, x: [S; N]) -> S;
     /// The partial derivative for each input, at `x` with `y = f(x)`.

@@ -1,6 +1,6 @@
 //! The functions as inherent methods, so that a closure needs no import.
-use super::{Dual, Scalar, Var};
-use crate::formula::*;
+use super::{Dual, Scalar, Trace, Var};
+use crate::{formula::*, real::Base};
 use num_traits::Float;
 
 macro_rules! rows { ([$($g:tt)*] $t:ty) => {
@@ -102,7 +102,7 @@ macro_rules! rows { ([$($g:tt)*] $t:ty) => {
             $(#[$doc])*
             #[inline]
             pub fn $method(self) -> Self {
-                Self::constant(Float::$method(self.v))
+                self.piecewise(S::$method)
             }
         )*
     }
@@ -148,18 +148,15 @@ macro_rules! methods { ([$($g:tt)*] $t:ty) => {
         /// `self * a + b`; the value is rounded once.
         #[inline]
         pub fn mul_add(self, a: impl Into<Self>, b: impl Into<Self>) -> Self {
-            let (a, b) = (a.into(), b.into());
-            let mut y = self * a + b;
-            y.v = Float::mul_add(self.v, a.v, b.v);
-            y
+            self.fused(a.into(), b.into())
         }
         /// The larger one; the other one if one is NaN. At ties each gets half the derivative.
         #[inline]
         pub fn max(self, b: impl Into<Self>) -> Self {
             let b = b.into();
             match () {
-                () if self.v > b.v || b.v.is_nan() => self,
-                () if b.v > self.v || self.v.is_nan() => b,
+                () if self > b || b.is_nan() => self,
+                () if b > self || self.is_nan() => b,
                 () => self.binary(b, Maximum {}),
             }
         }
@@ -168,8 +165,8 @@ macro_rules! methods { ([$($g:tt)*] $t:ty) => {
         pub fn min(self, b: impl Into<Self>) -> Self {
             let b = b.into();
             match () {
-                () if self.v < b.v || b.v.is_nan() => self,
-                () if b.v < self.v || self.v.is_nan() => b,
+                () if self < b || b.is_nan() => self,
+                () if b < self || self.is_nan() => b,
                 () => self.binary(b, Minimum {}),
             }
         }
@@ -187,8 +184,8 @@ macro_rules! methods { ([$($g:tt)*] $t:ty) => {
         #[inline]
         pub fn clamp(self, lo: impl Into<Self>, hi: impl Into<Self>) -> Self {
             let (lo, hi) = (lo.into(), hi.into());
-            let x = if self.v < lo.v { lo } else { self };
-            if x.v > hi.v { hi } else { x }
+            let x = if self < lo { lo } else { self };
+            if x > hi { hi } else { x }
         }
         /// What is left of the whole part.
         #[inline]
@@ -208,27 +205,27 @@ macro_rules! methods { ([$($g:tt)*] $t:ty) => {
         /// The magnitude of self with the sign of `sign`, which gets no derivative.
         #[inline]
         pub fn copysign(self, sign: impl Into<Self>) -> Self {
-            if self.v.is_sign_negative() == sign.into().v.is_sign_negative() { self } else { -self }
+            if Float::is_sign_negative(self) == Float::is_sign_negative(sign.into()) { self } else { -self }
         }
         /// Whether the value is NaN.
         #[inline(always)]
         pub fn is_nan(self) -> bool {
-            self.v.is_nan()
+            self.asks(S::is_nan)
         }
         /// Whether the value is neither infinite nor NaN.
         #[inline(always)]
         pub fn is_finite(self) -> bool {
-            self.v.is_finite()
+            self.asks(S::is_finite)
         }
         /// Whether the value is infinite.
         #[inline(always)]
         pub fn is_infinite(self) -> bool {
-            self.v.is_infinite()
+            self.asks(S::is_infinite)
         }
         /// The value as a constant, at every level: no derivative passes.
         #[inline]
         pub fn detach(self) -> Self {
-            Self::constant(Scalar::detach(self.v))
+            self.piecewise(S::detach)
         }
         /// A formula of one's own, with its own derivative: see [`Scalar::apply`].
         #[inline]
@@ -243,6 +240,8 @@ macro_rules! methods { ([$($g:tt)*] $t:ty) => {
     }
 } }
 rows! { ['t, S: Scalar] Var<'t, S> }
+rows! { ['t, S: Scalar + Base] Trace<'t, S> }
 rows! { [S: Scalar, const N: usize] Dual<S, N> }
 methods! { ['t, S: Scalar] Var<'t, S> }
+methods! { ['t, S: Scalar + Base] Trace<'t, S> }
 methods! { [S: Scalar, const N: usize] Dual<S, N> }

@@ -1,6 +1,9 @@
 //! Operators, between numbers, with references, and with plain numbers on either side.
-use super::{Dual, Scalar, Var};
-use crate::formula::{self, Div, Minus, Mul, Plus, Remainder};
+use super::{Dual, Scalar, Trace, Var};
+use crate::{
+    formula::{self, Div, Minus, Mul, Plus, Remainder},
+    real::Base,
+};
 use std::{
     iter::{Product, Sum},
     ops,
@@ -127,4 +130,5 @@ macro_rules! operators { ([$($g:tt)*] $t:ty) => {
     }
 } }
 operators! { ['t, S: Scalar] Var<'t, S> }
+operators! { ['t, S: Scalar + Base] Trace<'t, S> }
 operators! { [S: Scalar, const N: usize] Dual<S, N> }

@@ -1,6 +1,6 @@
 //! The traits of numbers: `num_traits`, and those that formulas are generic over, which makes every order of derivative.
-use super::{Dual, Scalar, Var, number::sealed};
-use crate::formula::*;
+use super::{Dual, Scalar, Trace, Var, number::sealed};
+use crate::{formula::*, real::Base};
 use num_traits::{Bounded, Float, FloatConst, FromPrimitive, Num, NumCast, One, Signed, ToPrimitive, Zero};
 use std::{cmp::Ordering, fmt, num::FpCategory};
 
@@ -29,7 +29,7 @@ macro_rules! constants { ($of:path: $($name:ident)*) => { $(
 macro_rules! questions { ($($name:ident -> $ty:ty;)*) => { $(
     #[inline]
     fn $name(self) -> $ty {
-        Float::$name(self.v)
+        self.asks(S::$name)
     }
 )* } }
 
@@ -37,25 +37,57 @@ macro_rules! numbers { ([$($g:tt)*] $t:ty) => {
     impl<$($g)*> PartialEq for $t {
         #[inline(always)]
         fn eq(&self, b: &Self) -> bool {
-            self.v == b.v
+            self.asks2(*b, |a, b| a == b)
         }
     }
     impl<$($g)*> PartialOrd for $t {
         #[inline(always)]
         fn partial_cmp(&self, b: &Self) -> Option<Ordering> {
-            self.v.partial_cmp(&b.v)
+            self.asks2(*b, |a, b| a.partial_cmp(&b))
+        }
+        #[inline(always)]
+        fn lt(&self, b: &Self) -> bool {
+            self.asks2(*b, |a, b| a < b)
+        }
+        #[inline(always)]
+        fn le(&self, b: &Self) -> bool {
+            self.asks2(*b, |a, b| a <= b)
+        }
+        #[inline(always)]
+        fn gt(&self, b: &Self) -> bool {
+            self.asks2(*b, |a, b| a > b)
+        }
+        #[inline(always)]
+        fn ge(&self, b: &Self) -> bool {
+            self.asks2(*b, |a, b| a >= b)
         }
     }
     impl<$($g)*> PartialEq<f64> for $t {
         #[inline(always)]
         fn eq(&self, b: &f64) -> bool {
-            self.v == S::lit(*b)
+            *self == <Self as Scalar>::lit(*b)
         }
     }
     impl<$($g)*> PartialOrd<f64> for $t {
         #[inline(always)]
         fn partial_cmp(&self, b: &f64) -> Option<Ordering> {
-            self.v.partial_cmp(&S::lit(*b))
+            self.partial_cmp(&<Self as Scalar>::lit(*b))
+        }
+        #[inline(always)]
+        fn lt(&self, b: &f64) -> bool {
+            *self < <Self as Scalar>::lit(*b)
+        }
+        #[inline(always)]
+        fn le(&self, b: &f64) -> bool {
+            *self <= <Self as Scalar>::lit(*b)
+        }
+        #[inline(always)]
+        fn gt(&self, b: &f64) -> bool {
+            *self > <Self as Scalar>::lit(*b)
+        }
+        #[inline(always)]
+        fn ge(&self, b: &f64) -> bool {
+            *self >= <Self as Scalar>::lit(*b)
         }
     }
     impl<$($g)*> fmt::Display for $t {
@@ -70,7 +102,7 @@ macro_rules! numbers { ([$($g:tt)*] $t:ty) => {
         }
         #[inline]
         fn is_zero(&self) -> bool {
-            self.v.is_zero()
+            self.asks(|v| v.is_zero())
         }
     }
     impl<$($g)*> One for $t {
@@ -90,22 +122,22 @@ macro_rules! numbers { ([$($g:tt)*] $t:ty) => {
     }
     impl<$($g)*> ToPrimitive for $t {
         fn to_i64(&self) -> Option<i64> {
-            self.v.to_i64()
+            self.asks(|v| v.to_i64())
         }
         fn to_u64(&self) -> Option<u64> {
-            self.v.to_u64()
+            self.asks(|v| v.to_u64())
         }
         fn to_i128(&self) -> Option<i128> {
-            self.v.to_i128()
+            self.asks(|v| v.to_i128())
         }
         fn to_u128(&self) -> Option<u128> {
-            self.v.to_u128()
+            self.asks(|v| v.to_u128())
         }
         fn to_f32(&self) -> Option<f32> {
-            self.v.to_f32()
+            self.asks(|v| v.to_f32().map(f32::to_bits)).map(f32::from_bits)
         }
         fn to_f64(&self) -> Option<f64> {
-            self.v.to_f64()
+            self.asks(|v| v.to_f64().map(f64::to_bits)).map(f64::from_bits)
         }
     }
     impl<$($g)*> NumCast for $t {
@@ -142,10 +174,10 @@ macro_rules! numbers { ([$($g:tt)*] $t:ty) => {
             Self::signum(*self)
         }
         fn is_positive(&self) -> bool {
-            self.v > S::zero()
+            self.asks(|v| v > S::zero())
         }
         fn is_negative(&self) -> bool {
-            self.v < S::zero()
+            self.asks(|v| v < S::zero())
         }
     }
     impl<$($g)*> Float for $t {
@@ -162,7 +194,7 @@ macro_rules! numbers { ([$($g:tt)*] $t:ty) => {
             max(b: Self); min(b: Self); clamp(lo: Self, hi: Self); copysign(sign: Self); to_degrees(); to_radians();
         }
         fn abs_sub(self, b: Self) -> Self {
-            if self.v <= b.v { Self::zero() } else { self - b }
+            if self <= b { Self::zero() } else { self - b }
         }
         fn sin_cos(self) -> (Self, Self) {
             Self::sin_cos(self)
@@ -180,15 +212,15 @@ macro_rules! numbers { ([$($g:tt)*] $t:ty) => {
         }
         #[inline]
         fn gt(self, b: Self) -> Self {
-            if self.v > b.v { Self::one() } else { Self::zero() }
+            if self > b { Self::one() } else { Self::zero() }
         }
         #[inline]
         fn ge(self, b: Self) -> Self {
-            if self.v >= b.v { Self::one() } else { Self::zero() }
+            if self >= b { Self::one() } else { Self::zero() }
         }
         #[inline]
         fn where_cond(self, a: Self, b: Self) -> Self {
-            if self.v.is_zero() { b } else { a }
+            if self.is_zero() { b } else { a }
         }
         #[inline]
         fn chain(self, slope: Self) -> Self {
@@ -251,6 +283,7 @@ macro_rules! numbers { ([$($g:tt)*] $t:ty) => {
     }
 } }
 numbers! { ['t, S: Scalar] Var<'t, S> }
+numbers! { ['t, S: Scalar + Base] Trace<'t, S> }
 numbers! { [S: Scalar, const N: usize] Dual<S, N> }
 
 impl<S: Scalar> Var<'_, S> {

@@ -88,6 +88,7 @@ macro_rules! judge { ($($t:ty, [$($g:tt)*], $constant:expr, $erf:expr, $softplus
 )* } }
 judge! {
     scalar::Var<'t, S>, ['t, S: Scalar], |_, c: f64| c.into(), |x: Self| x.erf(), |x: Self| x.softplus(), |x: Self| -x.powi(2);
+    scalar::Trace<'t, f64>, ['t], |_, c: f64| c.into(), |x: Self| x.erf(), |x: Self| x.softplus(), |x: Self| -x.powi(2);
     scalar::Dual<S, N>, [S: Scalar, const N: usize], |_, c: f64| c.into(), |x: Self| x.erf(), |x: Self| x.softplus(), |x: Self| -x.powi(2);
     chainrule::prelude::Var<'t, f64>, ['t], |x: Self, c: f64| x * 0.0 + c, |x: Self| x.erf(), |x: Self| x.softplus(), |x: Self| -x.powi(2);
 }
@@ -192,6 +193,17 @@ proptest! {
         // Forward mode of the crate, all directions at once and along one.
         let duals: Vec<_> = (0..INPUTS).map(|k| scalar::Dual::new(x[k], std::array::from_fn::<_, INPUTS, _>(|j| f64::from(j == k)))).collect();
         close("forward", &g, &run(&steps, &duals).tangent(), 1e-12)?;
+        // A program that was recorded elsewhere, replayed here and at other points.
+        let mut compiled = scalar::Compiled::record(|x| run(&steps, x), &[0.1; INPUTS]);
+        let points = [&x[..], &[0.3; INPUTS], &x].concat();
+        let (mut values, mut gradients) = ([0.0; 3], vec![0.0; 3 * INPUTS]);
+        compiled.values_and_grads(&points, &mut values, &mut gradients);
+        close("replayed value", &values[2..], &[value], 1e-12)?;
+        close("replayed", &gradients[..INPUTS], &g, 1e-12)?;
+        prop_assert_eq!(&gradients[..INPUTS], &gradients[2 * INPUTS..]);
+        let mut fresh = vec![0.0; INPUTS];
+        prop_assert_eq!(scalar::Compiled::record(|x| run(&steps, x), &x).value_and_grad(&x, &mut fresh), values[0]);
+        prop_assert_eq!((&fresh[..], compiled.recordings()), (&gradients[..INPUTS], 1));
         // A used tape gives the bits of a new one.
         let (mut tape, mut again) = (scalar::Tape::new(), vec![0.0; INPUTS]);
         tape.value_and_grad(|x| run(&steps[..steps.len() / 2], x), &x, &mut again);
