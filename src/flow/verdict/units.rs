@@ -70,7 +70,8 @@ pub(super) fn underflow(now: &Sample) -> Option<Verdict> {
 }
 
 pub(super) fn symmetric(now: &Sample) -> Option<Verdict> {
-    let zero = range(now, |l| l.start.0);
+    // Of one that stays 0, the norm says so at every pass.
+    let zero = range(now, |l| l.start.0 || (!l.matrices.is_empty() && l.weight == 0.0));
     let cause = if zero.is_some() { Cause::ZeroWeights } else { Cause::EqualRows };
     let (layers, paths) = zero.or_else(|| range(now, |l| l.start.1 > 0))?;
     let rows: usize = now.layers[layers.clone()].iter().map(|l| l.start.1).sum();
