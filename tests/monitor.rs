@@ -3,108 +3,14 @@
 mod stacks;
 
 use chainrule::{
-    flow::{Cause, Control, Direction, Kind, Metric, Monitor, Preflight, Report, Sampling, Severity},
+    flow::{Cause, Direction, Kind, Monitor, Sampling, Severity},
     optim::ReportUpdates,
     prelude::*,
 };
 use stacks::*;
 
-/// Full-batch descent, watched.
-struct Run {
-    rate: f64,
-    limit: f64,
-    spike: Option<u64>,
-    monitor: Monitor,
-}
-
-impl Run {
-    fn new(rate: f64) -> Self {
-        Self { rate, limit: 1e6, spike: None, monitor: Monitor::new() }
-    }
-
-    fn steps<N: Layer>(&mut self, net: &mut N, x: &Tensor, y: &Labels, steps: u64) -> Report {
-        let (mut tape, mut opt) = (Tape::new(), (ReportUpdates, Sgd::new(self.rate)));
-        for step in 0..steps {
-            let loss = net.forward(&tape.begin().constant(x)).softmax_cross_entropy(y);
-            let item = loss.item();
-            let mut g = loss.backward_with(net, &mut self.monitor).unwrap();
-            if self.spike == Some(step) {
-                g.scale(100.0);
-            }
-            let clip = g.clip_global_norm(self.limit).unwrap();
-            if self.monitor.judge(item, &clip) != Control::SkipUpdate {
-                self.monitor.step(&opt.step(net, &g).unwrap());
-            }
-        }
-        self.monitor.report()
-    }
-}
-
 fn healthy_net(seed: u64) -> Stack {
     stack(&sizes(24, 4), Phi::Tanh, |_| Init::xavier(), &mut Rng::seed(seed))
-}
-
-#[test]
-fn rates_and_limits_that_do_not_fit_are_told_apart() {
-    for seed in 0..5 {
-        let (x, y) = batch(40, 24, &mut Rng::seed(70 + seed));
-        let run = |rate, change: fn(&mut Run)| {
-            let mut run = Run::new(rate);
-            change(&mut run);
-            run.steps(&mut healthy_net(seed), &x, &y, 150)
-        };
-        let report = run(0.05, |_| ());
-        assert_eq!(report.kinds(), [Kind::Healthy], "seed {seed}\n{report}");
-        let report = run(1e-8, |_| ());
-        assert_eq!(kinds(&report), [(Kind::LossStalled, Severity::Warn)], "seed {seed}\n{report}");
-        assert!(report.to_string().contains("the signals are healthy, so the learning rate does not fit"));
-        let report = run(20.0, |_| ());
-        let early = report.past().iter().chain(report.verdicts()).any(|v| v.kind == Kind::UpdateTooLarge);
-        assert!(early, "seed {seed}\n{report}");
-        let report = run(0.05, |run| run.limit = 1e-6);
-        assert_eq!(kinds(&report), [(Kind::AlwaysClipping, Severity::Warn)], "seed {seed}\n{report}");
-        assert_eq!(report.verdicts()[0].under.iter().map(|v| v.kind).collect::<Vec<_>>(), [Kind::LossStalled]);
-        assert_eq!(report.clip_rate().unwrap().0, 1.0);
-        let report = run(0.05, |run| run.spike = Some(60));
-        assert_eq!(kinds(&report), [(Kind::GradientSpike, Severity::Warn)], "seed {seed}\n{report}");
-        let spike = report.get(Kind::GradientSpike).unwrap();
-        assert_eq!(spike.steps, 60..61, "{report}");
-        let most = report.norms().map(|n| n.1).fold(0.0, f64::max);
-        assert_eq!(spike.number(Metric::Norm), Some(most));
-    }
-}
-
-#[test]
-fn a_run_that_has_converged_says_so() {
-    let rng = &mut Rng::seed(3);
-    let mut net = (stack::<f32>(&[2, 32, 32, 32], Phi::Relu, |_| Init::he(), rng), Dense::new(10, 2, rng));
-    let x = Tensor::normal([40, 2], 0.0, 1.0, rng);
-    let y = Labels::new((0..40).map(|i| usize::from(x.at([i, 0]) + x.at([i, 1]) > 0.0)), 2).unwrap();
-    let mut run = Run::new(0.3);
-    run.monitor = Monitor::new().every(50);
-    let report = run.steps(&mut net, &x, &y, 8000);
-    assert_eq!(kinds(&report), [(Kind::Converged, Severity::Good)], "{report}");
-    assert!(report.losses().last().unwrap().1 < 1e-3);
-}
-
-#[test]
-fn dead_units_are_the_root_of_what_follows_from_them() {
-    for seed in 0..5 {
-        let mut net: Stack = stack(&sizes(24, 4), Phi::Relu, |_| Init::he(), &mut Rng::seed(seed));
-        for layer in &mut net.hidden {
-            layer.bias.as_mut().unwrap().value = Tensor::full([24], -3.0);
-        }
-        let (x, y) = batch(60, 24, &mut Rng::seed(80 + seed));
-        let report = Run::new(1e-3).steps(&mut net, &x, &y, 130);
-        assert_eq!(report.kinds(), [Kind::DeadUnits], "seed {seed}\n{report}");
-        assert!(report.verdicts()[0].under.iter().any(|v| v.kind == Kind::Disconnected), "{report}");
-        let (x, y) = batch(2000, 24, &mut Rng::seed(90 + seed));
-        let run = Preflight::new();
-        let check = run.run(&net, |r| net.forward(&r.constant(&x)).softmax_cross_entropy(&y)).unwrap();
-        assert_eq!(check.kinds(), [Kind::DeadUnits], "seed {seed}\n{check}");
-        let he = &check.verdicts()[0].remedies[0];
-        assert_eq!(he.tried.unwrap().left, None, "{check}");
-    }
 }
 
 // ---- numbers that are not finite --------------------------------------------------------------------------------------------
