@@ -42,9 +42,8 @@ impl Counts {
     }
 }
 
-/// What an activation's outputs say: the mean of its slope over the largest slope, the share of saturated outputs.
-///
-/// Saturated: `|tanh| > 0.97`, and for the sigmoid the same share of its largest slope, `|z| > 4.18`.
+/// What an activation's outputs say: the mean of its slope over the largest slope, the share of saturated outputs. NaN for what
+/// they do not say, see [`LayerSample`](super::LayerSample).
 pub(crate) fn slopes<F: Real>(op: &str, h: &Tensor<F>) -> (f64, f64) {
     let (mut slope, mut saturated) = (0.0, 0u32);
     let n = h.data().len().max(1) as f64;
@@ -68,9 +67,27 @@ pub(crate) fn slopes<F: Real>(op: &str, h: &Tensor<F>) -> (f64, f64) {
             let on = h.data().iter().fold(0u32, |on, h| on + u32::from(*h > F::zero()));
             return (f64::from(on) / n, f64::NAN);
         }
+        "hardtanh" => {
+            let inside = h.data().iter().fold(0u32, |n, h| n + u32::from(h.abs() < F::one()));
+            return (f64::from(inside) / n, f64::NAN);
+        }
+        "softplus" => return (mean(h, |y| -(-y).exp_m1()), f64::NAN),
+        "log_sigmoid" => return (mean(h, |y| -y.exp_m1()), f64::NAN),
+        "selu" => return (mean(h, selu_slope), f64::NAN),
         _ => return (f64::NAN, f64::NAN),
     }
     (slope / n, f64::from(saturated) / n)
+}
+
+fn mean<F: Real>(h: &Tensor<F>, slope: impl Fn(f64) -> f64) -> f64 {
+    h.data().iter().map(|h| slope(h.f64())).sum::<f64>() / h.data().len().max(1) as f64
+}
+
+/// From the output `scale alpha (e^x - 1)` left of 0, over the largest slope, `scale alpha` at 0.
+fn selu_slope(y: f64) -> f64 {
+    const ALPHA: f64 = 1.673_263_242_354_377_2;
+    const SCALE: f64 = 1.050_700_987_355_480_5;
+    if y > 0.0 { 1.0 / ALPHA } else { 1.0 + y / (SCALE * ALPHA) }
 }
 
 /// For each unit (the last axis), whether it is 0 in every row.

@@ -33,13 +33,24 @@ fn mean(factors: impl Iterator<Item = f64>) -> f64 {
     (logs.iter().sum::<f64>() / logs.len() as f64).exp()
 }
 
-/// The weight factor that keeps a signal's norm beside an activation.
-pub(crate) fn needed(activation: Option<&str>) -> f64 {
+/// The weight factor that keeps a signal's norm beside an activation: `1 / sqrt(E[phi'(z)^2])` for `z` from `N(0, 1)`, and the
+/// inverse of the largest slope for those that are steepest at 0.
+fn needed(activation: Option<&str>) -> f64 {
     match activation {
         Some("sigmoid") => 4.0,
-        Some(a) if RELU_LIKE[..2].contains(&a) => 2f64.sqrt(),
+        Some("relu" | "leaky_relu") => 2f64.sqrt(),
+        Some("gelu" | "gelu_tanh") => 1.48,
+        Some("silu") => 1.62,
+        Some("elu") => 1.22,
+        Some("softplus" | "log_sigmoid") => 1.85,
         _ => 1.0,
     }
+}
+
+/// The usual way of drawing weights for an activation.
+fn draw(activation: Option<&str>) -> Change {
+    let one_sided = activation.is_some_and(|a| RELU_LIKE.contains(&a) || ["softplus", "log_sigmoid"].contains(&a));
+    Change::Redraw(if one_sided { "He" } else { "Xavier" })
 }
 
 pub(super) fn judge(window: &[Sample], damage: bool) -> Option<Verdict> {
@@ -82,8 +93,7 @@ pub(super) fn judge(window: &[Sample], damage: bool) -> Option<Verdict> {
         );
         let verdict = match (&cause, activation) {
             (Cause::Activation(_), _) => verdict.try_this(Change::Activation("relu", "He")),
-            (_, Some("relu" | "leaky_relu")) => verdict.try_this(Change::Redraw("He")),
-            _ => verdict.try_this(Change::Redraw("Xavier")),
+            _ => verdict.try_this(draw(activation)),
         };
         let scale = (needed(activation) / w).min(1.0 / rate(total)).max(1.0);
         let fewer = (gains - (VANISHED / rate(total).log10()).floor()).max(1.0) as usize;
@@ -96,8 +106,7 @@ pub(super) fn judge(window: &[Sample], damage: bool) -> Option<Verdict> {
             Limit::AtMost(10f64.powf(EXPLODED.max(band.noise))),
             Limit::AtMost(EXPLODING_RATE),
         );
-        let redraw = if matches!(activation, Some(a) if RELU_LIKE.contains(&a)) { "He" } else { "Xavier" };
-        let verdict = verdict.try_this(Change::Redraw(redraw)).try_this(Change::ScaleWeights(round(1.0 / rate(total))));
+        let verdict = verdict.try_this(draw(activation)).try_this(Change::ScaleWeights(round(1.0 / rate(total))));
         return Some(
             verdict.try_this(Change::Words("clip the joint norm of the gradients; clip_advice() says at what")),
         );

@@ -234,6 +234,13 @@ impl Judge {
     }
 }
 
+/// The verdicts on one pass.
+pub(crate) fn judge_once(sample: &Sample) -> Vec<Verdict> {
+    let mut judge = Judge::preflight();
+    judge.sample(sample, &Running::default());
+    judge.verdicts()
+}
+
 /// Whether two findings are about the same.
 fn same(a: &Verdict, b: &Verdict) -> bool {
     let by_path = matches!(a.kind, Kind::VanishingThroughTime | Kind::ExplodingThroughTime);

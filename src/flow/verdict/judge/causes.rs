@@ -14,7 +14,8 @@ const FOLLOWS: [(Kind, &[Kind]); 10] = {
         (Disconnected, &[Vanishing, FrozenLayer, LossStalled]),
         (Vanishing, &[FrozenLayer, Underflow, LossStalled]),
         (Saturated, &[FrozenLayer, LossStalled]),
-        (Exploding, &[GradientSpike, UpdateTooLarge, AlwaysClipping, LossStalled]),
+        // Weights that are too large do both.
+        (Exploding, &[Saturated, GradientSpike, UpdateTooLarge, AlwaysClipping, LossStalled]),
         (VanishingThroughTime, &[FrozenLayer, Underflow, LossStalled]),
         (ExplodingThroughTime, &[GradientSpike, UpdateTooLarge, AlwaysClipping, LossStalled]),
         (AlwaysClipping, &[FrozenLayer, LossStalled]),
