@@ -165,6 +165,13 @@ impl Judge {
         soon && DAMAGE.contains(&held.verdict.kind) && held.verdict.steps.start > large.verdict.steps.start
     }
 
+    /// What grew too large before the first of the large steps, or with it.
+    fn exploded(&self, large: &Verdict) -> Option<Verdict> {
+        let given = self.held.iter().filter(|h| h.given).map(|h| &h.verdict).chain(&self.past);
+        let kind = |v: &&Verdict| matches!(v.kind, Kind::Exploding | Kind::ExplodingThroughTime);
+        given.filter(kind).find(|v| v.steps.start <= large.steps.start).cloned()
+    }
+
     /// A norm, at any step: spikes are events.
     pub(crate) fn spike(&mut self, step: u64, running: &Running) {
         let calm = self.calm();
@@ -208,7 +215,9 @@ impl Judge {
         let (damage, rest): (Vec<&Held>, Vec<&Held>) = given.into_iter().partition(|h| self.follows_large_steps(h));
         let list = |held: Vec<&Held>| held.into_iter().map(|h| h.verdict.clone()).collect::<Vec<_>>();
         let mut roots = match &self.large {
-            Some(large) if !damage.is_empty() => nest_below(large.verdict.clone(), list(damage), list(rest)),
+            Some(large) if !damage.is_empty() => {
+                nest_below(large.verdict.clone(), self.exploded(&large.verdict), list(damage), list(rest))
+            }
             _ => nest(list(rest)),
         };
         if roots.iter().any(|v| v.severity >= Severity::Warn) {

@@ -61,16 +61,26 @@ pub(super) fn nest(mut all: Vec<Verdict>) -> Vec<Verdict> {
     all
 }
 
-/// The same after steps that were too large: the damage that they did stands below them, with what follows from it.
-pub(super) fn nest_below(mut large: Verdict, damage: Vec<Verdict>, all: Vec<Verdict>) -> Vec<Verdict> {
+/// The same after steps that were too large: the damage that they did stands below them, with what follows from it; they
+/// themselves below what had `exploded`, if that made them large.
+pub(super) fn nest_below(
+    large: Verdict,
+    exploded: Option<Verdict>,
+    damage: Vec<Verdict>,
+    all: Vec<Verdict>,
+) -> Vec<Verdict> {
     let explained = |v: &Verdict| {
         FOLLOWS.iter().any(|(root, follow)| follow.contains(&v.kind) && damage.iter().any(|d| d.kind == *root))
     };
-    let (below, rest): (Vec<_>, Vec<_>) =
-        all.into_iter().filter(|v| v.kind != Kind::UpdateTooLarge).partition(explained);
-    large.under = damage.into_iter().chain(below).collect();
+    let known = |v: &Verdict| v.kind == large.kind || exploded.as_ref().is_some_and(|e| e.kind == v.kind);
+    let (below, rest): (Vec<_>, Vec<_>) = all.into_iter().filter(|v| !known(v)).partition(explained);
+    let below = damage.into_iter().chain(below);
+    let root = match exploded {
+        Some(root) => Verdict { under: [large].into_iter().chain(below).collect(), ..root },
+        None => Verdict { under: below.collect(), ..large },
+    };
     let mut roots = nest(rest);
-    roots.push(large);
+    roots.push(root);
     roots.sort_by_key(|v| (std::cmp::Reverse(v.severity), v.kind));
     roots
 }
