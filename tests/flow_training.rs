@@ -4,7 +4,7 @@ mod stacks;
 
 use chainrule::{
     flow::{Change, Control, Kind, Metric, Monitor, Preflight, Report, Severity, Verdict},
-    optim::ReportUpdates,
+    optim::{Groups, ReportUpdates},
     prelude::*,
 };
 use stacks::*;
@@ -129,6 +129,9 @@ fn a_limit_of_a_millionth_is_the_learning_rate() {
             assert_eq!(kinds(&report), [(Kind::AlwaysClipping, Severity::Warn)], "{phi:?}\n{report}");
             assert_eq!(under(&report.verdicts()[0]), [Kind::LossStalled], "{phi:?}\n{report}");
             assert_eq!(report.clip_rate().unwrap().0, 1.0);
+            let remedies = &report.verdicts()[0].remedies;
+            assert!(matches!(remedies[0].change, Change::Clip(c) if c > 1e-3), "{report}");
+            assert!(matches!(remedies[1].change, Change::LearningRate(c) if c < 1e-3), "{report}");
         },
     );
 }
@@ -170,6 +173,34 @@ fn converges(seed: u64) {
     let a = 10f64.powf(last.total);
     assert!(last.loss < 2e-5 && (1.0..3.0).contains(&a), "seed {seed}: loss {}, A {a}", last.loss);
     assert!(10f64.powf(last.norm) < 1e-3, "seed {seed}\n{report}");
+}
+
+/// Given after 50 steps.
+#[test]
+fn a_layer_that_stands_still_is_frozen() {
+    for seed in 0..SEEDS {
+        let (x, y) = batch(40, 24, &mut Rng::seed(70 + seed));
+        let run = |steps: u64| {
+            let mut net: Stack = stack(&sizes(24, 4), Phi::Tanh, |_| Init::xavier(), &mut Rng::seed(seed));
+            let slow = Groups::new().rate_factor("hidden.1", 1e-6);
+            let (mut tape, mut opt, mut monitor) = (Tape::new(), (ReportUpdates, slow, Sgd::new(RATE)), Monitor::new());
+            for _ in 0..steps {
+                let loss = net.forward(&tape.begin().constant(&x)).softmax_cross_entropy(&y);
+                let g = loss.backward_with(&net, &mut monitor).unwrap();
+                monitor.step(&opt.step(&mut net, &g).unwrap());
+            }
+            monitor.report()
+        };
+        assert_eq!(run(50).kinds(), [Kind::Healthy], "seed {seed}");
+        let report = run(120);
+        assert_eq!(kinds(&report), [(Kind::FrozenLayer, Severity::Warn)], "seed {seed}\n{report}");
+        let verdict = &report.verdicts()[0];
+        assert_eq!(
+            (verdict.layers.clone(), &*verdict.paths[0], verdict.steps.start),
+            (1..2, "hidden.1", 0),
+            "{report}"
+        );
+    }
 }
 
 /// Row 10, in a run and before its first step.

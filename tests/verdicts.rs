@@ -290,6 +290,33 @@ fn a_head_of_zeros_and_equal_rows_are_symmetric() {
     }
 }
 
+/// What f32 cannot hold: alone where only the loss is tiny, below Vanishing where the network made it so; f64 holds it.
+#[test]
+fn what_is_too_small_for_f32_underflows() {
+    fn look<F: Real>(phi: Phi, layers: usize, init: fn(usize) -> Init, scale: f64, seed: u64) -> Report {
+        let net: Stack<F> = stack(&sizes(32, layers), phi, init, &mut Rng::seed(seed));
+        check(&net, 32, 32, scale, 100 + seed)
+    }
+    // Of a rectifier only the way back: what is 0 on the way forward is closed.
+    let small: [(Phi, fn(usize) -> Init, f64); 2] =
+        [(Phi::Tanh, |_| normal(0.005), 1.0), (Phi::Relu, |_| normal(0.05), 1e-20)];
+    for seed in 0..SEEDS {
+        let report = look::<f32>(Phi::Tanh, 6, |_| Init::xavier(), 1e-38, seed);
+        assert_eq!(kinds(&report), [(Kind::Underflow, Severity::Warn)], "seed {seed}\n{report}");
+        assert_eq!(kinds(&look::<f64>(Phi::Tanh, 6, |_| Init::xavier(), 1e-38, seed)), [HEALTHY], "seed {seed}");
+        for (phi, init, scale) in small {
+            let long = look::<f64>(phi, 36, init, scale, seed);
+            assert_eq!(kinds(&long), [(Kind::Vanishing, Severity::Severe)], "{phi:?}, seed {seed}\n{long}");
+            let short = look::<f32>(phi, 36, init, scale, seed);
+            assert_eq!(kinds(&short), [(Kind::Vanishing, Severity::Severe)], "{phi:?}, seed {seed}\n{short}");
+            let (verdict, rate) = (&short.verdicts()[0], |r: &Report| r.verdicts()[0].number(Metric::Rate).unwrap());
+            assert_eq!((verdict.under[0].kind, verdict.number(Metric::Total)), (Kind::Underflow, Some(0.0)), "{short}");
+            assert!((rate(&short) / rate(&long) - 1.0).abs() < 0.1, "{phi:?}, seed {seed}: {}", rate(&short));
+            assert_eq!(verdict.cause, Cause::SmallWeights, "{short}");
+        }
+    }
+}
+
 // ---- what is said ---------------------------------------------------------------------------------------------------------
 
 #[test]

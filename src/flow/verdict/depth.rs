@@ -1,5 +1,5 @@
 //! Signals that shrink or grow from layer to layer.
-use super::{Cause, Change, Kind, Limit, Metric, Severity, Verdict, limits::*};
+use super::{Cause, Change, Kind, Limit, Metric, Severity, Verdict, limits::*, units::underflow};
 use crate::flow::Sample;
 
 const RELU_LIKE: [&str; 7] = ["relu", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu"];
@@ -53,16 +53,30 @@ fn draw(activation: Option<&str>) -> Change {
     Change::Redraw(if one_sided { "He" } else { "Xavier" })
 }
 
+/// The gain of a layer where all signals are known. Of one that ends in the element type, that of the part that is left; none for
+/// signals that are 0 for other reasons.
+fn left_of(now: &Sample) -> Option<f64> {
+    let hidden = &now.layers[..now.hidden()];
+    if now.total.is_finite() {
+        return Some(now.rate);
+    }
+    let first = hidden.iter().position(|l| l.signal.is_finite())?;
+    let gains = hidden.len() - 1 - first;
+    let known = gains > 0 && hidden[first..].iter().all(|l| l.signal.is_finite()) && underflow(now).is_some();
+    known.then(|| 10f64.powf((hidden[first].signal - hidden[hidden.len() - 1].signal) / gains as f64))
+}
+
 pub(super) fn judge(window: &[Sample], damage: bool) -> Option<Verdict> {
     let now = window.last()?;
-    if now.hidden() < LEAST_HIDDEN || !now.total.is_finite() {
+    if now.hidden() < LEAST_HIDDEN {
         return None;
     }
+    let left = left_of(now)?;
     let same = window.iter().rev().take(MEDIAN).filter(|s| s.hidden() == now.hidden());
     let total = median(same.map(|s| s.total).collect());
     let (band, gains) = (Band::of(now), (now.hidden() - 1) as f64);
     let (down, up) = (total - band.taper.min(0.0), total - band.taper.max(0.0));
-    let rate = |total: f64| 10f64.powf(total / gains);
+    let rate = |total: f64| if total.is_finite() { 10f64.powf(total / gains) } else { left };
     let beyond = |total: f64, usual: f64| total.abs() > usual.abs().max(band.noise);
     let (shrinks, grows) = (down < 0.0 && beyond(down, VANISHED), up > 0.0 && beyond(up, EXPLODED));
     let severe = if shrinks { beyond(down, VANISHED_SEVERE) } else { beyond(up, EXPLODED_SEVERE) };

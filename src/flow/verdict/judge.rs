@@ -7,7 +7,7 @@ pub(crate) use running::Running;
 
 use super::{Cause, Kind, Limit, Metric, Severity, Verdict, depth, limits::*, time, training, units};
 use crate::flow::{Origin, Sample};
-use causes::{DAMAGE, nest, nest_below};
+use causes::{DAMAGE, may_follow, nest, nest_below};
 
 /// A verdict, given or on its way.
 #[derive(Clone, Debug)]
@@ -162,7 +162,9 @@ impl Judge {
             Kind::DeadUnits => self.silent == Some(false),
             _ => held.calm <= CLEAR,
         };
-        soon && DAMAGE.contains(&held.verdict.kind) && held.verdict.steps.start > large.verdict.steps.start
+        soon && may_follow(&held.verdict)
+            && DAMAGE.contains(&held.verdict.kind)
+            && held.verdict.steps.start > large.verdict.steps.start
     }
 
     /// What grew too large before the first of the large steps, or with it.

@@ -2,7 +2,7 @@
 use crate::flow::verdict::{Kind, Severity, Verdict};
 
 /// What the first explains, if both stand.
-const FOLLOWS: [(Kind, &[Kind]); 10] = {
+const FOLLOWS: [(Kind, &[Kind]); 11] = {
     use Kind::*;
     [
         (
@@ -11,6 +11,7 @@ const FOLLOWS: [(Kind, &[Kind]); 10] = {
         ),
         (Symmetric, &[Disconnected, Vanishing, Underflow, FrozenLayer, LossStalled]),
         (DeadUnits, &[Disconnected, Vanishing, Underflow, FrozenLayer, LossStalled]),
+        (Underflow, &[Disconnected]),
         (Disconnected, &[Vanishing, FrozenLayer, LossStalled]),
         (Vanishing, &[FrozenLayer, Underflow, LossStalled]),
         (Saturated, &[FrozenLayer, LossStalled]),
@@ -40,11 +41,17 @@ pub(super) const DAMAGE: [Kind; 11] = {
     ]
 };
 
+/// Whether it can follow from another: a parameter without a way to the loss is the recording's fault, one whose gradient is 0 may
+/// be that of what lies above it.
+pub(super) fn may_follow(v: &Verdict) -> bool {
+    v.kind != Kind::Disconnected || v.severity < Severity::Severe
+}
+
 /// Puts below each root what follows from it.
 pub(super) fn nest(mut all: Vec<Verdict>) -> Vec<Verdict> {
     for (root, follow) in FOLLOWS {
         let Some(at) = all.iter().position(|v| v.kind == root) else { continue };
-        let (under, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|v| follow.contains(&v.kind));
+        let (under, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|v| follow.contains(&v.kind) && may_follow(v));
         all = rest;
         let at = all.iter().position(|v| v.kind == root).unwrap_or(at.min(all.len().saturating_sub(1)));
         all[at].under.extend(under);
@@ -70,7 +77,8 @@ pub(super) fn nest_below(
     all: Vec<Verdict>,
 ) -> Vec<Verdict> {
     let explained = |v: &Verdict| {
-        FOLLOWS.iter().any(|(root, follow)| follow.contains(&v.kind) && damage.iter().any(|d| d.kind == *root))
+        let by = |(root, follow): &(Kind, &[Kind])| follow.contains(&v.kind) && damage.iter().any(|d| d.kind == *root);
+        may_follow(v) && FOLLOWS.iter().any(by)
     };
     let known = |v: &Verdict| v.kind == large.kind || exploded.as_ref().is_some_and(|e| e.kind == v.kind);
     let (below, rest): (Vec<_>, Vec<_>) = all.into_iter().filter(|v| !known(v)).partition(explained);
