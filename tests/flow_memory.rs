@@ -29,7 +29,7 @@ fn memory_is_bounded_over_a_million_passes() {
     let mut run = |n: u32, monitor: &mut Monitor| {
         for _ in 0..n {
             passes += 1;
-            let x = 1.0 + (passes % 7) as f32 + if passes % 997 == 0 { 1e3 } else { 0.0 };
+            let x = 1.0 + (passes % 7) as f32 + if passes.is_multiple_of(997) { 1e3 } else { 0.0 };
             let loss = net.forward(&tape.begin().constant(&Tensor::new([1, 1], vec![x]))).square().sum();
             let g = loss.backward_with(&net, monitor).unwrap();
             monitor.step(&opt.step(&mut net, &g).unwrap());

@@ -216,6 +216,27 @@ fn residual_tapered_and_normalised_networks_raise_no_alarm() {
     }
 }
 
+/// Chance alone moves A of a narrow rectifier beyond 0.1 to 10: the band of Hanin and Nica spares nearly all. (Three standard
+/// deviations of a distribution with long tails: of 200 networks of width 8, half as wide as FLOW's narrowest, 17 are beyond the limits of wide ones
+/// and 3 beyond the band.)
+#[test]
+fn narrow_networks_have_the_noise_of_their_width() {
+    let (mut beyond, mut alarms, mut healthy) = (0, 0, 0);
+    for seed in 0..200 {
+        let net: Stack = stack(&sizes(8, 10), Phi::Relu, |_| Init::he(), &mut Rng::seed(seed));
+        let report = check(&net, 32, 8, 1.0, 100 + seed);
+        // Where all eight units of a layer are shut there is no signal at all, and another verdict.
+        let shut = report.samples()[0].layers.iter().any(|l| l.silent == 1.0);
+        assert_eq!(report.get(Kind::Disconnected).is_some(), shut, "seed {seed}\n{report}");
+        alarms += u32::from(report.get(Kind::Vanishing).or(report.get(Kind::Exploding)).is_some());
+        healthy += u32::from(report.kinds() == [Kind::Healthy]);
+        beyond += u32::from(total(&report) < 0.1 && rate(&report) < 0.8);
+        beyond += u32::from(total(&report) > 10.0 && rate(&report) > 1.25);
+    }
+    println!("{beyond} beyond the limits of wide networks, {alarms} alarms, {healthy} healthy");
+    assert!(beyond >= 4 * alarms && alarms <= 4 && healthy >= 190, "{beyond} {alarms} {healthy}");
+}
+
 #[test]
 fn two_hidden_layers_have_no_depth() {
     let net: Stack = stack(&sizes(16, 2), Phi::Sigmoid, |n| normal(1.0 / root(n)), &mut Rng::seed(1));
