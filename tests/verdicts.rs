@@ -319,8 +319,8 @@ fn what_is_too_small_for_f32_underflows() {
         check(&net, 32, 32, scale, 100 + seed)
     }
     // Of a rectifier only the way back: what is 0 on the way forward is closed.
-    let small: [(Phi, fn(usize) -> Init, f64); 2] =
-        [(Phi::Tanh, |_| normal(0.005), 1.0), (Phi::Relu, |_| normal(0.05), 1e-20)];
+    type Net = (Phi, fn(usize) -> Init, f64);
+    let small: [Net; 2] = [(Phi::Tanh, |_| normal(0.005), 1.0), (Phi::Relu, |_| normal(0.05), 1e-20)];
     for seed in 0..SEEDS {
         let report = look::<f32>(Phi::Tanh, 6, |_| Init::xavier(), 1e-38, seed);
         assert_eq!(kinds(&report), [(Kind::Underflow, Severity::Warn)], "seed {seed}\n{report}");
