@@ -34,7 +34,7 @@ fn looked_at(activation: Activation, init: &str, scale: f64, seed: u64) -> Repor
         _ => Init::xavier(),
     };
     let mut layer = || {
-        let mut dense = Dense::with_init(64, 64, init.clone(), rng);
+        let mut dense = Dense::with_init(64, 64, init, rng);
         dense.weight.value = dense.weight.value.scale(scale);
         AnyLayer::new((dense, activation()))
     };

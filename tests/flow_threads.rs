@@ -25,7 +25,7 @@ fn train(seed: u64) -> Report {
         2 => (Phi::Relu, normal(1.0)),
         _ => (Phi::Relu, Init::he()),
     };
-    let mut net: Stack = stack(&sizes(32, 8), phi, |_| init.clone(), &mut Rng::seed(seed));
+    let mut net: Stack = stack(&sizes(32, 8), phi, |_| init, &mut Rng::seed(seed));
     let (x, y) = batch(32, 32, &mut Rng::seed(40 + seed));
     let (mut tape, mut opt, mut monitor) = (Tape::new(), (ReportUpdates, Sgd::new(1e-4)), Monitor::new());
     for _ in 0..30 {

@@ -55,7 +55,7 @@ fn each(change: impl Fn(Run) -> Run, rate: f64, judge: impl Fn(Phi, Report)) {
     for seed in 0..SEEDS {
         let (x, y) = batch(40, 24, &mut Rng::seed(70 + seed));
         for (phi, init) in [(Phi::Tanh, Init::xavier()), (Phi::Relu, Init::he())] {
-            let mut net: Stack = stack(&sizes(24, 4), phi, |_| init.clone(), &mut Rng::seed(seed));
+            let mut net: Stack = stack(&sizes(24, 4), phi, |_| init, &mut Rng::seed(seed));
             judge(phi, change(Run::new(rate)).steps(&mut net, &x, &y, 150));
         }
     }

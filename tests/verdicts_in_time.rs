@@ -99,7 +99,7 @@ fn rates_are_those_of_what_is_transported() {
     for seed in 0..SEEDS {
         let rng = &mut Rng::seed(seed);
         let init = Init::Normal { mean: 0.0, std: 0.125 };
-        let net = Rnn::<f64>::new(64, 64, rng).recurrent_init(init.clone(), rng).input_init(init, rng).zero_bias();
+        let net = Rnn::<f64>::new(64, 64, rng).recurrent_init(init, rng).input_init(init, rng).zero_bias();
         let x = input(STEPS, 64, 1.0, 40 + seed);
         let (end, all) = (at_the_end(&net, &x), at_every_step(&net, &x, 64, rng));
         assert!((time(&all).rho / time(&end).rho - 1.0).abs() < 0.05, "{} {}", time(&all).rho, time(&end).rho);
@@ -112,7 +112,7 @@ fn rates_are_those_of_what_is_transported() {
 fn sigmoid_network<F: Real>(seed: u64) -> Rnn<F> {
     let rng = &mut Rng::seed(seed);
     let init = Init::Normal { mean: 0.0, std: 0.125 };
-    let mut net = Rnn::<F>::new(64, 64, rng).recurrent_init(init.clone(), rng).input_init(init, rng).zero_bias();
+    let mut net = Rnn::<F>::new(64, 64, rng).recurrent_init(init, rng).input_init(init, rng).zero_bias();
     let cell = &mut net.cells[0];
     let quarter = |row: &[F]| F::of(row.iter().map(|w| w.f64()).sum::<f64>() / 4.0);
     let bias: Vec<F> = cell.w_hh.value.data().chunks(64).map(quarter).collect();
