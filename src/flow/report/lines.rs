@@ -10,7 +10,7 @@ enum Cell<'a> {
 }
 use Cell::{Count, Number, Text};
 
-const NAMES: [&str; 33] = [
+const NAMES: [&str; 35] = [
     "step",
     "loss",
     "log10_norm",
@@ -43,6 +43,8 @@ const NAMES: [&str; 33] = [
     "horizon",
     "gate",
     "log10_gate_product",
+    "probed_rho",
+    "probed_horizon",
     "span",
 ];
 
@@ -71,7 +73,8 @@ fn layer<'a>(s: &Sample, l: &'a LayerSample) -> Vec<Cell<'a>> {
     let mut row = vec![Text("layer"), Text(&l.path), Text(l.activation.unwrap_or(""))];
     row.extend(numbers.map(Number));
     row.extend(counts.map(|n| Count(n as u64)));
-    row.extend([nan(), nan(), nan(), nan(), nan(), Number(s.span)]);
+    row.extend((0..7).map(|_| nan()));
+    row.push(Number(s.span));
     row
 }
 
@@ -84,6 +87,8 @@ fn time<'a>(s: &Sample, t: &'a TimeSample) -> Vec<Cell<'a>> {
         Number(t.horizon),
         Number(t.gate),
         Number(t.gate_product),
+        Number(t.probed_rho),
+        Number(t.probed_horizon),
         Number(s.span),
     ]);
     row

@@ -6,7 +6,7 @@ pub use running::ClipAdvice;
 pub(crate) use running::Running;
 
 use super::{Cause, Kind, Limit, Metric, Severity, Verdict, depth, limits::*, time, training, units};
-use crate::flow::{Origin, Sample};
+use crate::flow::{LayerSample, Origin, Sample};
 use causes::{DAMAGE, may_follow, nest, nest_below};
 
 /// A verdict, given or on its way.
@@ -231,8 +231,15 @@ impl Judge {
             let mut verdict = Verdict::new(kind, severity, Cause::Unknown)
                 .shows(Metric::Hidden, now.hidden() as f64, Limit::AtLeast(LEAST_HIDDEN as f64))
                 .shows(Metric::Rate, now.rate, Limit::None);
-            let update = now.layers.iter().map(|l| l.update).filter(|u| !u.is_nan()).fold(f64::NAN, f64::max);
-            verdict = verdict.shows(Metric::Update, update, Limit::AtMost(UPDATE_NOTICE));
+            let most = |f: fn(&LayerSample) -> f64| now.layers.iter().map(f).fold(f64::NAN, f64::max);
+            verdict = verdict.shows(Metric::Update, most(|l| l.update), Limit::AtMost(UPDATE_NOTICE)).shows(
+                Metric::Saturated,
+                most(|l| l.saturated),
+                Limit::AtMost(SATURATED),
+            );
+            if let Some(layer) = now.time.first() {
+                verdict = verdict.shows(Metric::Rho, layer.rho, Limit::None);
+            }
             verdict.steps = 0..now.step + 1;
             roots.push(verdict);
         }

@@ -170,11 +170,20 @@ impl Verdict {
                 format!("the loss, {}, is {} of its first value", number(self.n(Loss)), number(self.n(LossRatio)))
             }
             Kind::TooShallow => format!("{} hidden layers: depth is judged from 3 on", self.n(Hidden)),
-            Kind::Healthy if self.n(Rate).is_nan() => format!("{} hidden layers", self.n(Hidden)),
-            Kind::Healthy => {
-                format!("gain {} per layer (band 0.80-1.25), {} hidden layers", number(self.n(Rate)), self.n(Hidden))
-            }
+            Kind::Healthy => self.healthy(),
         }
+    }
+
+    fn healthy(&self) -> String {
+        use Metric::*;
+        let known = |metric| self.number(metric).filter(|x| !x.is_nan());
+        let mut parts = vec![];
+        parts.extend(known(Rate).map(|x| format!("gain {} per layer (band 0.80-1.25)", number(x))));
+        parts.extend(known(Rho).map(|x| format!("x{} per time step", number(x))));
+        parts.extend(known(Update).map(|x| format!("update {}", number(x))));
+        parts.extend(known(Metric::Saturated).map(|x| format!("at most {} saturated", percent(x))));
+        parts.extend(known(Hidden).filter(|n| *n > 0.0).map(|n| format!("{n} hidden layers")));
+        parts.join(", ")
     }
 
     /// Why, if that can be told.
