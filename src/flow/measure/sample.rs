@@ -52,7 +52,7 @@ pub struct LayerSample {
     /// Which of the sample's parameters are its matrices.
     pub(crate) matrices: Vec<usize>,
     pub(crate) magnitudes: Option<Arc<Magnitudes>>,
-    /// Of a matrix: whether all of it is 0, and how many pairs of equal rows it has; at the first pass only.
+    /// Of a matrix: whether all of it is 0, and how many pairs of equal rows it has; at the first pass, and while that lasts.
     pub(crate) start: (bool, usize),
 }
 
@@ -174,7 +174,7 @@ impl Sample {
         self.layers.len().saturating_sub(1)
     }
 
-    /// Takes from a step how far the parameters went, and where from if that is not known yet.
+    /// Takes from a step how far the parameters went, and where from if that was not read.
     pub(crate) fn moved<'a>(&mut self, moves: impl Iterator<Item = (&'a str, Moved)>, at: &HashMap<Arc<str>, usize>) {
         for (path, moved) in moves {
             let Some(param) = at.get(path).map(|i| &mut self.params[*i]) else { continue };
@@ -185,14 +185,28 @@ impl Sample {
         }
     }
 
+    /// Fills in what neither was read nor told by a step: a parameter that no step moved is as it was.
+    pub(crate) fn remember(&mut self, known: &mut HashMap<Arc<str>, (f64, f64)>) {
+        for param in &mut self.params {
+            if param.value.is_nan() {
+                (param.value, param.sum) = known.get(&param.path).copied().unwrap_or((f64::NAN, f64::NAN));
+            } else {
+                known.insert(param.path.clone(), (param.value, param.sum));
+            }
+        }
+    }
+
     /// Computes what follows from the parameters.
     pub(crate) fn weigh(&mut self) {
         for k in 0..self.layers.len() {
             let own = || self.layers[k].matrices.iter().map(|at| &self.params[*at]);
             let weight = own().map(|p| p.value * p.value).sum::<f64>().sqrt();
-            let change = own().map(|p| (p.update * p.value).powi(2)).sum::<f64>().sqrt();
+            // One that no step wrote, such as a frozen one, has not moved.
+            let told = || own().filter(|p| !p.update.is_nan());
+            let change = told().map(|p| (p.update * p.value).powi(2)).sum::<f64>().sqrt();
             let expected = own().next_back().map_or(f64::NAN, ParamSample::expected);
-            (self.layers[k].weight, self.layers[k].update) = (weight, change / weight);
+            let update = if told().next().is_some() { change / weight } else { f64::NAN };
+            (self.layers[k].weight, self.layers[k].update) = (weight, update);
             if let Some(before) = k.checked_sub(1) {
                 self.layers[before].w_expected = expected;
             }

@@ -40,8 +40,8 @@ impl History {
         }
     }
 
-    pub(crate) fn samples(&self) -> &[Sample] {
-        &self.samples
+    pub(crate) fn into_samples(self) -> Vec<Sample> {
+        self.samples
     }
 }
 
