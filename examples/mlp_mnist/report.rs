@@ -86,3 +86,11 @@ pub fn summary(runs: &[(Plan, Run)], digits: &Digits) {
     }
     println!();
 }
+
+/// What stands at the end of a run.
+pub fn verdicts(run: &Run) {
+    for verdict in run.report.verdicts() {
+        verdict.to_string().lines().for_each(|line| println!("  {line}"));
+    }
+    println!();
+}
