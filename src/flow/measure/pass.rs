@@ -251,12 +251,12 @@ fn joint(logs: impl Iterator<Item = f64> + Clone) -> f64 {
     top + 0.5 * logs.map(|log| 100f64.powf(log - top)).sum::<f64>().log10()
 }
 
-/// `sqrt(rows * Var W)`.
+/// `sqrt(columns * Var W)`: what `||W^T d|| / ||d||` is for random `W`, each of whose columns gives one entry of `W^T d`.
 fn expected<F: Real>(w: &Tensor<F>, norm: f64) -> f64 {
     let n = w.data().len().max(1) as f64;
     let mean = w.sum().item() / n;
     let variance = (norm * norm / n - mean * mean).max(0.0);
-    (w.shape().first().copied().unwrap_or(1) as f64 * variance).sqrt()
+    (w.shape().get(1).copied().unwrap_or(1) as f64 * variance).sqrt()
 }
 
 /// The largest singular value of a square matrix, by power iteration on `W^T W`.

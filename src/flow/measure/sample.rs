@@ -23,7 +23,8 @@ pub struct LayerSample {
     pub f_factor: f64,
     /// The next layer's weights' part of it: `||dL/dh_l|| / ||dL/dz_(l+1)||`.
     pub w_factor: f64,
-    /// What random weights of the next layer's variance would give: `sqrt(outputs * Var W)` (Glorot and Bengio 2010, equation 6).
+    /// What random weights of the next layer's variance would give: `sqrt(inputs * Var W)`, its inputs being this layer's outputs
+    /// (Glorot and Bengio 2010, equation 6, for norms instead of the variance of an entry).
     pub w_expected: f64,
     /// Forward: `rms(h_l) / rms(h_(l-1))`.
     pub forward: f64,
