@@ -16,6 +16,9 @@ use std::rc::Rc;
 pub const NAMES: [&str; 10] =
     ["sigmoid", "over-scaled", "saturated", "dead", "cut-off", "nan", "forgetful", "relu", "tanh", "rows"];
 
+/// A change, told and made.
+type ByHand<P> = (&'static str, fn(&mut P));
+
 /// A network, its task and its course.
 pub struct Case<P: Patient> {
     pub name: &'static str,
@@ -28,7 +31,7 @@ pub struct Case<P: Patient> {
     pub look: usize,
     pub course: Course,
     /// What a remedy in words comes to in this program.
-    pub by_hand: Option<(&'static str, fn(&mut P))>,
+    pub by_hand: Option<ByHand<P>>,
     /// A share of right answers that the network reaches without its fault and not with it.
     pub learnt: f64,
 }

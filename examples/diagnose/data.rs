@@ -6,9 +6,11 @@ use crate::{
 use chainrule::prelude::*;
 use std::rc::Rc;
 
+type Draw<B> = Box<dyn Fn(usize, &mut Rng) -> Result<B, Error>>;
+
 /// Examples to train on, and others.
 pub struct Data<B> {
-    draw: Box<dyn Fn(usize, &mut Rng) -> Result<B, Error>>,
+    draw: Draw<B>,
     pub test: B,
 }
 

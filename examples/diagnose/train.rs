@@ -96,7 +96,7 @@ impl Course {
 impl Run {
     /// `healed     1000 steps, loss 2.31 -> 0.35, 91.0 % right; at the end: HEALTHY`.
     pub fn line(&self, what: &str) -> String {
-        let [from, to] = self.from_to();
+        let [from, to] = self.first_and_last();
         let skipped = if self.skipped > 0 { format!(", {} left out", self.skipped) } else { String::new() };
         let kinds: Vec<_> = self.report.kinds().into_iter().map(Kind::name).collect();
         let stopped = self.stopped.as_ref().map_or(String::new(), |e| format!("\n  {:10} stopped: {e}", ""));
@@ -109,7 +109,7 @@ impl Run {
     }
 
     /// The first loss, and the mean of the last ten.
-    pub fn from_to(&self) -> [f64; 2] {
+    pub fn first_and_last(&self) -> [f64; 2] {
         let last = &self.losses[self.losses.len().saturating_sub(10)..];
         [self.losses.first().copied().unwrap_or(f64::NAN), last.iter().sum::<f64>() / last.len() as f64]
     }
