@@ -1,7 +1,7 @@
 //! A training run under a monitor.
 use crate::{data::Data, patient::Patient};
 use chainrule::{
-    flow::{Control, Kind, Monitor, Report},
+    flow::{Control, Monitor, Report, Verdict},
     optim::{Groups, ReportUpdates},
     prelude::*,
 };
@@ -94,11 +94,12 @@ impl Course {
 }
 
 impl Run {
-    /// `healed     1000 steps, loss 2.31 -> 0.35, 91.0 % right; at the end: HEALTHY`.
+    /// `healed     1000 steps, loss 2.31 -> 0.35, 91.0 % right; at the end: healthy (good)`.
     pub fn line(&self, what: &str) -> String {
         let [from, to] = self.first_and_last();
         let skipped = if self.skipped > 0 { format!(", {} left out", self.skipped) } else { String::new() };
-        let kinds: Vec<_> = self.report.kinds().into_iter().map(Kind::name).collect();
+        let named = |v: &Verdict| format!("{} ({})", v.kind.name().to_lowercase(), v.severity);
+        let kinds: Vec<_> = self.report.verdicts().iter().map(named).collect();
         let stopped = self.stopped.as_ref().map_or(String::new(), |e| format!("\n  {:10} stopped: {e}", ""));
         format!(
             "{what:10} {:>5} steps{skipped}, loss {from:.2} -> {to:.2}, {:.1} % right; at the end: {}{stopped}",

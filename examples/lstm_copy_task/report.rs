@@ -6,7 +6,7 @@ use crate::{
     train::{Plan, Run},
 };
 use chainrule::{
-    flow::{Change, Figure, Kind, Report},
+    flow::{Change, Figure, Kind, Report, Severity},
     prelude::*,
 };
 
@@ -96,6 +96,9 @@ pub fn check(runs: &[Run], sized: bool, quick: bool) -> Result<(), Error> {
 pub fn verdicts(run: &Run) {
     for verdict in run.report.verdicts() {
         verdict.to_string().lines().for_each(|line| println!("  {line}"));
+    }
+    if run.report.verdicts().iter().all(|v| v.severity == Severity::Notice) {
+        println!("  nothing worse than a notice: healthy");
     }
     println!();
 }

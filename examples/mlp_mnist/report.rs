@@ -5,7 +5,7 @@ use crate::{
 };
 use chainrule::{
     core::Phase,
-    flow::{Figure, Series, sparkline},
+    flow::{Figure, Series, Severity, sparkline},
 };
 
 /// Each layer's weight gradient and signal, at the first step and over training.
@@ -91,6 +91,9 @@ pub fn summary(runs: &[(Plan, Run)], digits: &Digits) {
 pub fn verdicts(run: &Run) {
     for verdict in run.report.verdicts() {
         verdict.to_string().lines().for_each(|line| println!("  {line}"));
+    }
+    if run.report.verdicts().iter().all(|v| v.severity == Severity::Notice) {
+        println!("  nothing worse than a notice: healthy");
     }
     println!();
 }
