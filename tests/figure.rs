@@ -1,77 +1,9 @@
 //! Pictures: well formed, self-contained, names apart, numbers where they belong, and no panic on any of them.
+#[path = "common/svg.rs"]
+mod svg;
+
 use chainrule::flow::Figure;
-
-/// An element with its attributes, or a piece of text.
-#[derive(Debug)]
-enum Piece {
-    Element(String, Vec<(String, String)>),
-    Text(String),
-}
-
-/// The pieces of a well-formed document; it panics on another.
-fn parse(svg: &str) -> Vec<Piece> {
-    let (mut pieces, mut open, mut rest) = (vec![], vec![], svg.trim_end());
-    while !rest.is_empty() {
-        let at = rest.find('<').unwrap_or(rest.len());
-        let text = &rest[..at];
-        assert!(!text.contains('>') && well_escaped(text), "text {text:?}");
-        assert!(!open.is_empty() || at == 0, "text outside the root");
-        pieces.push(Piece::Text(text.to_owned()));
-        rest = &rest[at..];
-        let Some(end) = rest.find('>') else { break };
-        let tag = &rest[1..end];
-        rest = &rest[end + 1..];
-        if let Some(name) = tag.strip_prefix('/') {
-            assert_eq!(open.pop().as_deref(), Some(name));
-            assert!(!open.is_empty() || rest.is_empty(), "two roots");
-            continue;
-        }
-        let (tag, closed) = tag.strip_suffix('/').map_or((tag, false), |tag| (tag, true));
-        let (name, mut list) = tag.split_once(' ').unwrap_or((tag, ""));
-        let mut attributes: Vec<(String, String)> = vec![];
-        while let Some((key, more)) = list.split_once("=\"") {
-            let (value, more) = more.split_once('"').expect("a closed quote");
-            assert!(well_escaped(value) && !value.contains('<'), "{key}: {value:?}");
-            assert!(attributes.iter().all(|(k, _)| k != key.trim()), "{key} twice");
-            attributes.push((key.trim().to_owned(), value.to_owned()));
-            list = more;
-        }
-        assert_eq!(list.trim(), "", "in {tag:?}");
-        pieces.push(Piece::Element(name.to_owned(), attributes));
-        if !closed {
-            open.push(name.to_owned());
-        }
-    }
-    assert!(open.is_empty(), "left open: {open:?}");
-    pieces
-}
-
-fn well_escaped(text: &str) -> bool {
-    let known = ["&lt;", "&gt;", "&amp;", "&quot;"];
-    text.chars().all(|c| !c.is_control() || c == '\n')
-        && text.match_indices('&').all(|(at, _)| known.iter().any(|k| text[at..].starts_with(k)))
-}
-
-fn get<'a>(attributes: &'a [(String, String)], key: &str) -> Option<&'a str> {
-    attributes.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
-}
-
-/// The data of every path of a class.
-fn paths(pieces: &[Piece], class: &str) -> Vec<String> {
-    let path = |piece: &Piece| match piece {
-        Piece::Element(name, a) if name == "path" && get(a, "class") == Some(class) => get(a, "d").map(str::to_owned),
-        _ => None,
-    };
-    pieces.iter().filter_map(path).collect()
-}
-
-/// The points of the first stretch of a path.
-fn points(d: &str) -> Vec<(f64, f64)> {
-    let stretch = d.split('M').nth(1).expect("a stretch");
-    let point =
-        |p: &str| p.split_once(' ').map(|(x, y)| (x.parse().unwrap(), y.parse().unwrap())).expect("two numbers");
-    stretch.split('L').map(point).collect()
-}
+use svg::*;
 
 /// The texts of line names: place and text.
 fn names(pieces: &[Piece]) -> Vec<(f64, f64, String)> {
@@ -82,13 +14,6 @@ fn names(pieces: &[Piece]) -> Vec<(f64, f64, String)> {
         _ => None,
     };
     pieces.windows(2).filter_map(name).collect()
-}
-
-fn size(pieces: &[Piece]) -> (f64, f64) {
-    let Piece::Element(_, root) = &pieces[1] else { panic!("no root") };
-    let number = |key| get(root, key).unwrap().parse().unwrap();
-    assert_eq!(get(root, "viewBox").unwrap(), format!("0 0 {} {}", number("width"), number("height")));
-    (number("width"), number("height"))
 }
 
 fn lines(n: usize, rate: f64) -> Figure {

@@ -111,7 +111,7 @@ fn each_picture_is_a_file() {
     for (plot, words) in [
         (Plot::Signals, "The signal of each layer"),
         (Plot::Gains, "w, the weights"),
-        (Plot::Layers, "pass 0"),
+        (Plot::Layers, "The signal by layer and pass"),
         (Plot::Updates, "1e-3"),
         (Plot::Norms, "after clipping"),
         (Plot::Magnitudes, "hidden.3"),

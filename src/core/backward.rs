@@ -176,7 +176,13 @@ impl<'t, F: Real> Var<'t, F> {
             o.recording(&Recorded { recording: self.rec, root: self.id as usize, table: &table })?;
         }
         let mut grads = Grads::new(Arc::clone(&table));
-        self.rec.sweep(&[(self.id, self.one())], &mut grads, observer, &table, sweep)?;
+        // Not `as_deref_mut`, which would keep the lifetime of the trait object.
+        let listener: Option<&mut dyn Observer<F>> = match &mut observer {
+            Some(o) => Some(&mut **o),
+            None => None,
+        };
+        self.rec.sweep(&[(self.id, self.one())], &mut grads, listener, &table, sweep)?;
+        grads.finite = observer.is_some_and(|o| o.checks_gradients());
         let r = &mut *self.rec.record.borrow_mut();
         grads.count_updates(!r.updates.is_empty());
         for (id, node) in &r.updates {
@@ -359,7 +365,7 @@ fn report<F: Real>(
     }
     let Some(param) = node.param else { return Ok(()) };
     if r.is_leaf(i) {
-        return table.path(param).map_or(Ok(()), |path| o.gradient(&Gradient { path, bar }));
+        return table.path(param).map_or(Ok(()), |path| o.gradient(&Gradient { path, at: node.at, bar }));
     }
     table.layer(param).map_or(Ok(()), |path| signal(path, Phase::Pre))
 }

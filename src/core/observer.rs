@@ -152,6 +152,8 @@ pub struct GateMean {
 pub struct Gradient<'a, F: Real> {
     /// The parameter's path.
     pub path: &'a str,
+    /// The line that recorded the parameter.
+    pub at: &'static Location<'static>,
     /// Its gradient, before any clipping.
     pub bar: &'a Tensor<F>,
 }
@@ -206,12 +208,20 @@ pub trait Observer<F: Real = f32> {
     fn gradient(&mut self, gradient: &Gradient<'_, F>) -> Result<(), Error> {
         Ok(())
     }
+    /// Asked after a sweep: whether [`Self::gradient`] would have failed for an entry that is not finite. An optimizer need not
+    /// read the gradients once more to find out, then.
+    fn checks_gradients(&self) -> bool {
+        false
+    }
 }
 
 macro_rules! passed_on { ($($event:ident($ty:ty))*) => {
     impl<F: Real, O: Observer<F>> Observer<F> for Option<O> {
         fn wants_time_steps(&self) -> bool {
             self.as_ref().is_some_and(|o| o.wants_time_steps())
+        }
+        fn checks_gradients(&self) -> bool {
+            self.as_ref().is_some_and(|o| o.checks_gradients())
         }
         $( fn $event(&mut self, event: &$ty) -> Result<(), Error> {
             self.as_mut().map_or(Ok(()), |o| o.$event(event))
@@ -220,6 +230,9 @@ macro_rules! passed_on { ($($event:ident($ty:ty))*) => {
     impl<F: Real, O: Observer<F> + ?Sized> Observer<F> for &mut O {
         fn wants_time_steps(&self) -> bool {
             (**self).wants_time_steps()
+        }
+        fn checks_gradients(&self) -> bool {
+            (**self).checks_gradients()
         }
         $( fn $event(&mut self, event: &$ty) -> Result<(), Error> {
             (**self).$event(event)
@@ -242,6 +255,9 @@ macro_rules! listening { ($($o:ident $i:tt,)*) => {
         }
         fn wants_time_steps(&self) -> bool {
             $( self.$i.wants_time_steps() || )* false
+        }
+        fn checks_gradients(&self) -> bool {
+            $( self.$i.checks_gradients() || )* false
         }
         fn time_step(&mut self, event: &TimeStep<'_>) -> Result<(), Error> {
             $( self.$i.time_step(event)?; )*

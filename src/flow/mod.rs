@@ -12,7 +12,7 @@ mod verdict;
 pub use figure::Figure;
 pub use grad_norms::{GradNorms, Series, sparkline};
 pub use measure::{Counts, Direction, LayerSample, Origin, ParamSample, Sample, TimeSample};
-pub use monitor::{Control, Monitor, Sampling};
+pub use monitor::{AskUpdates, Control, Monitor, Sampling};
 pub use omega::Omega;
 pub use preflight::{Preflight, preflight};
 pub use report::{Cost, Plot, Report};

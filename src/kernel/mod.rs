@@ -17,6 +17,7 @@ mod threads;
 mod transpose;
 mod update;
 mod vector;
+mod watch;
 
 use crate::real::Base;
 pub use blocks::Blocks;
@@ -28,7 +29,7 @@ pub use rows::Targets;
 pub use rules::{Adagrad, Descent, Lion, Moments, Momentum, RmsProp};
 pub use storage::{Free, Plain, Storage};
 pub use threads::with_threads;
-pub use update::{GradientMap, Step};
+pub use update::{GradientMap, Moved, Step};
 
 /// More axes than this no tensor has.
 pub const MAX_AXES: usize = 6;
@@ -138,9 +139,19 @@ kernels! {
     /// The largest absolute value; NaN wins.
     fn max_abs(x: &[Self]) -> f64 = reduce::max_abs;
     /// Whether no entry is NaN or infinite.
-    fn all_finite(x: &[Self]) -> bool = reduce::all_finite;
+    fn all_finite(x: &[Self]) -> bool = watch::all_finite;
+    /// The sum of squares to about six digits, faster.
+    fn quick_squares(x: &[Self]) -> f64 = watch::squares;
+    /// How many entries are 0, and how many are 0 or subnormal.
+    fn tiny(x: &[Self]) -> [usize; 2] = watch::tiny;
+    /// Adds to `counts`, for each column, in how many rows the entry is above 0.
+    fn active(x: &[Self], counts: &mut [u32]) = watch::active;
+    /// With `t = scale * x + shift`: the sum of `1 - t^2`, and how many `t` are outside of `-bar..=bar`.
+    fn bends(scale: Self, shift: Self, bar: Self, x: &[Self]) -> (f64, usize) = watch::bends;
     /// Limits entries to `-limit..=limit`; how many were outside.
     fn clamp_abs(x: &mut [Self], limit: Self) -> usize = vector::clamp_abs;
+    /// How far it is from one to the other.
+    fn moved(before: &[Self], after: &[Self]) -> Moved = update::moved;
     /// One step of gradient descent.
     fn descent(rule: Descent<Self>, step: Step<'_, Self, 0>) = update::run;
     /// One step with a velocity.

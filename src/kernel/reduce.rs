@@ -94,10 +94,6 @@ loops! {
         let larger = |max: F, x: F| if (x.abs() <= max) | max.is_nan() { max } else { x.abs() };
         fold(x, F::zero(), larger).f64()
     }
-
-    fn all_finite<F>(x: &'a [F]) -> bool {
-        lanes(x, |x| f64::from(!x.is_finite())) == 0.0
-    }
 }
 
 /// The outermost over the axes of step 0.

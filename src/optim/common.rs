@@ -48,6 +48,7 @@ impl<F: Real> Turn<'_, F> {
             maps: self.update.maps,
             w: self.update.value.data_mut(),
             g: self.update.raw.data(),
+            moved: self.update.moved.as_deref_mut(),
             state: std::array::from_fn(|_| tensors.next().expect("as many as the optimizer asks for").data_mut()),
         }
     }
@@ -94,7 +95,7 @@ impl<F: Real> Common<F> {
     ) {
         let Self { rate, decay, memories } = self;
         let mut next = 0;
-        plan.apply(net, |update| {
+        plan.apply_here(net, |update| {
             let at = find(memories, next, |p| update.path().is(p));
             let at = at.unwrap_or_else(|| {
                 memories.push(Memory::new(update.path()));

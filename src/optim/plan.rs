@@ -5,7 +5,7 @@ use super::{
 use crate::{
     core::{Grads, Module, Path, non_finite},
     error::Error,
-    kernel::GradientMap,
+    kernel::{GradientMap, Moved},
     tensor::{Real, Tensor, largest, norm_limited},
 };
 use std::cell::RefCell;
@@ -369,17 +369,34 @@ impl<'a, F: Real> Plan<'a, F> {
     /// Calls `write` for each trained parameter of `net` that is not in a frozen group, and commits running statistics:
     /// what [`Optimizer::apply`](super::Optimizer::apply) is made of.
     pub fn apply(&self, net: &mut dyn Module<F>, mut write: impl FnMut(Update<'_, F>)) {
-        self.planned.changed.as_ref().unwrap_or(self.grads()).apply(net, |slot, path, value, g| {
-            let group = self.group(slot);
-            if group.frozen {
-                return;
+        self.write(net, |slot, update| {
+            let copied = |value: &Tensor<F>| Tensor::build(value.shape(), |out| F::copy(value.data(), out));
+            let before = self.planned.updates.as_ref().map(|_| copied(update.value));
+            let value = &mut *update.value;
+            write(Update { value, ..update });
+            if let (Some(before), Some(updates)) = (before, &self.planned.updates) {
+                updates.borrow_mut().put(slot, F::moved(before.data(), value.data()));
             }
-            let before =
-                self.planned.updates.as_ref().map(|_| Tensor::build(value.shape(), |out| F::copy(value.data(), out)));
-            write(Update { path, value, raw: g, maps: self.maps(slot), group });
-            if let (Some(mut before), Some(updates)) = (before, &self.planned.updates) {
-                F::axpy(-F::one(), value.data(), before.data_mut());
-                updates.borrow_mut().put(slot, before.norm());
+        });
+    }
+
+    /// [`Self::apply`] for loops that measure themselves how far they go: `write` passes [`Update::moved`] on to them.
+    pub(super) fn apply_here(&self, net: &mut dyn Module<F>, mut write: impl FnMut(Update<'_, F>)) {
+        self.write(net, |slot, update| {
+            let mut moved = Moved::default();
+            let asked = self.planned.updates.as_ref();
+            write(Update { moved: asked.map(|_| &mut moved), ..update });
+            if let Some(updates) = asked {
+                updates.borrow_mut().put(slot, moved);
+            }
+        });
+    }
+
+    fn write(&self, net: &mut dyn Module<F>, mut write: impl FnMut(usize, Update<'_, F>)) {
+        self.planned.changed.as_ref().unwrap_or(self.grads()).apply(net, |slot, path, value, raw| {
+            let group = self.group(slot);
+            if !group.frozen {
+                write(slot, Update { path, value, raw, maps: self.maps(slot), group, moved: None });
             }
         });
     }
@@ -393,6 +410,8 @@ pub struct Update<'a, F: Real> {
     pub(super) raw: &'a Tensor<F>,
     pub(super) maps: &'a [GradientMap],
     group: Group,
+    /// Where the loop of an optimizer adds how far it goes.
+    pub(super) moved: Option<&'a mut Moved>,
 }
 
 impl<F: Real> Update<'_, F> {

@@ -1,5 +1,5 @@
 use super::{Link, Plan};
-use crate::{core::Table, error::Error, tensor::Real};
+use crate::{core::Table, error::Error, kernel::Moved, tensor::Real};
 use std::{cell::RefCell, fmt, sync::Arc};
 
 /// What a step did.
@@ -22,47 +22,60 @@ pub struct StepReport {
     pub updates: Option<Updates>,
 }
 
-/// The norm of the change of each parameter that a step wrote.
+/// How far a step moved each parameter that it wrote, and from where.
 ///
-/// Its norm over that of the parameter itself is the update ratio, of which about 1e-3 is usual.
+/// The norm of the change over that of the parameter is the update ratio, of which about 1e-3 is usual. Norms have about six
+/// digits; in f32 a change of a number below 1e-25 counts as 0, and one above 1e13 makes the norm infinite.
 pub struct Updates {
     table: Arc<Table>,
     /// By slot; NaN where nothing was written. The list is pooled.
-    norms: Vec<f64>,
+    moves: Vec<Moved>,
 }
 
-thread_local! { static FREE: RefCell<Vec<Vec<f64>>> = const { RefCell::new(Vec::new()) } }
+thread_local! { static FREE: RefCell<Vec<Vec<Moved>>> = const { RefCell::new(Vec::new()) } }
+
+const NOTHING: Moved = Moved { change: f64::NAN, squares: f64::NAN, sum: f64::NAN };
 
 impl Updates {
     pub(super) fn new(table: Arc<Table>) -> Self {
-        let mut norms = FREE.try_with(|free| free.borrow_mut().pop()).ok().flatten().unwrap_or_default();
-        norms.clear();
-        norms.resize(table.entries().len(), f64::NAN);
-        Self { table, norms }
+        let mut moves = FREE.try_with(|free| free.borrow_mut().pop()).ok().flatten().unwrap_or_default();
+        moves.clear();
+        moves.resize(table.entries().len(), NOTHING);
+        Self { table, moves }
     }
 
-    pub(super) fn put(&mut self, slot: usize, norm: f64) {
-        self.norms[slot] = norm;
+    pub(super) fn put(&mut self, slot: usize, moved: Moved) {
+        self.moves[slot] = moved;
     }
 
-    /// Path and norm of every parameter that was written.
+    /// Path and move of every parameter that was written.
+    pub(crate) fn moves(&self) -> impl Iterator<Item = (&str, Moved)> {
+        let all = self.table.entries().iter().zip(&self.moves);
+        all.filter(|(_, m)| !m.change.is_nan()).map(|(e, m)| (&*e.path, *m))
+    }
+
+    /// Path and norm of the change of every parameter that was written.
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
-        let all = self.table.entries().iter().zip(&self.norms);
-        all.filter(|(_, norm)| !norm.is_nan()).map(|(e, norm)| (&*e.path, *norm))
+        self.moves().map(|(path, m)| (path, m.change.sqrt()))
     }
 
     /// The norm of the change at a path; `None` where nothing was written.
     pub fn get(&self, path: &str) -> Option<f64> {
         self.iter().find(|(p, _)| *p == path).map(|(_, norm)| norm)
     }
+
+    /// The norm of the parameter at a path before the step; `None` where nothing was written.
+    pub fn norm_before(&self, path: &str) -> Option<f64> {
+        self.moves().find(|(p, _)| *p == path).map(|(_, m)| m.squares.sqrt())
+    }
 }
 
 impl Drop for Updates {
     fn drop(&mut self) {
-        let norms = std::mem::take(&mut self.norms);
+        let moves = std::mem::take(&mut self.moves);
         let _ = FREE.try_with(|free| {
             if free.borrow().len() < 4 {
-                free.borrow_mut().push(norms);
+                free.borrow_mut().push(moves);
             }
         });
     }
@@ -71,7 +84,7 @@ impl Drop for Updates {
 impl Clone for Updates {
     fn clone(&self) -> Self {
         let mut copy = Self::new(self.table.clone());
-        copy.norms.copy_from_slice(&self.norms);
+        copy.moves.copy_from_slice(&self.moves);
         copy
     }
 }

@@ -59,6 +59,17 @@ impl Axis {
         Self { kind, lo, hi, unit, whole }
     }
 
+    /// A linear axis from one number to another, upwards or downwards.
+    pub(super) fn exact(lo: f64, hi: f64) -> Self {
+        Self { kind: Kind::Linear, lo, hi, unit: 1.0, whole: true }
+    }
+
+    /// The same, but not shorter than this: numbers, or decades.
+    pub(super) fn at_least(self, length: f64) -> Self {
+        let room = (length - (self.hi - self.lo)).max(0.0) / 2.0;
+        Self { lo: self.lo - room, hi: self.hi + room, ..self }
+    }
+
     /// The same with some room at both ends, as parts of its length.
     pub(super) fn with_room(self, part: f64) -> Self {
         let room = part * (self.hi - self.lo);

@@ -1,8 +1,17 @@
-//! Line charts as SVG.
+//! Pictures as SVG.
 mod axis;
+mod bar;
 mod draw;
+mod fill;
+mod frame;
+mod line;
+mod mark;
+mod page;
 mod palette;
+mod style;
 mod text;
+
+pub(crate) use mark::{Bar, Cell, Lane, Mark, Tone};
 
 use axis::Kind;
 
@@ -11,7 +20,7 @@ use axis::Kind;
 /// It paints its own page and follows the reader's light or dark colour scheme. Every line has its name at its end; names
 /// do not overlap (with more lines than 60, some stay without; pointing at a line shows its name). What an axis cannot
 /// show (NaN, infinities, and on a logarithmic axis zero and below) is a gap in the line; a lone point is a dot. Of a line
-/// with more points than the picture has columns, each column keeps the lowest and the highest.
+/// with more than about 1,000 points, the lowest and the highest of neighbours are kept.
 ///
 /// ```
 /// use chainrule::flow::Figure;
@@ -33,6 +42,12 @@ pub struct Figure {
     y: (String, Kind),
     ordered: bool,
     lines: Vec<Line>,
+    /// Names of rows, from the top, in place of numbers on the vertical axis: row `k` is from `k` to `k + 1`.
+    rows: Vec<String>,
+    /// Logarithmic axes are at least so many decades long: noise must not look like an event.
+    decades: f64,
+    marks: Vec<Mark>,
+    lanes: Vec<Lane>,
 }
 
 #[derive(Clone, Debug)]
@@ -54,6 +69,10 @@ impl Figure {
             y: (String::new(), Kind::Linear),
             ordered: false,
             lines: vec![],
+            rows: vec![],
+            decades: 0.0,
+            marks: vec![],
+            lanes: vec![],
         }
     }
 

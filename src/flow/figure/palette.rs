@@ -13,6 +13,8 @@ pub(super) struct Scheme {
     distinct: [Rgb; 8],
     /// For lines that have one: from the first to the last, ever lighter.
     ramp: [Rgb; 5],
+    /// From a notice to what is severe.
+    pub(super) tones: [Rgb; 3],
 }
 
 pub(super) const LIGHT: Scheme = Scheme {
@@ -31,6 +33,7 @@ pub(super) const LIGHT: Scheme = Scheme {
         rgb(0x6e_77_81),
     ],
     ramp: [rgb(0x0d_08_87), rgb(0x6a_00_a8), rgb(0xb1_2a_90), rgb(0xd6_4a_5a), rgb(0xe0_70_10)],
+    tones: [rgb(0x9a_67_00), rgb(0xbc_4c_00), rgb(0xcf_22_2e)],
 };
 
 pub(super) const DARK: Scheme = Scheme {
@@ -49,6 +52,7 @@ pub(super) const DARK: Scheme = Scheme {
         rgb(0x8b_94_9e),
     ],
     ramp: [rgb(0x5f_6d_f5), rgb(0xa3_6c_f0), rgb(0xe0_74_b0), rgb(0xf5_a0_60), rgb(0xf9_ee_80)],
+    tones: [rgb(0xd2_99_22), rgb(0xf0_88_3e), rgb(0xff_7b_72)],
 };
 
 const fn rgb(x: u32) -> Rgb {
@@ -62,7 +66,12 @@ impl Scheme {
         if !ordered && n <= self.distinct.len() {
             return self.distinct[k];
         }
-        let at = (self.ramp.len() - 1) as f64 * k as f64 / (n - 1).max(1) as f64;
+        self.shade(k as f64 / (n - 1).max(1) as f64)
+    }
+
+    /// The colour of a place on the ramp, from 0 to 1.
+    pub(super) fn shade(&self, part: f64) -> Rgb {
+        let at = (self.ramp.len() - 1) as f64 * part;
         let left = (at as usize).min(self.ramp.len() - 2);
         let part = at - left as f64;
         let (a, b) = (self.ramp[left], self.ramp[left + 1]);

@@ -24,6 +24,19 @@ pub(super) fn cut(text: &str, most: f64) -> String {
     kept + "…"
 }
 
+/// The text, or its beginning and its end if it is wider: paths differ at both.
+pub(super) fn cut_inside(text: &str, most: f64) -> String {
+    let whole: Vec<char> = text.chars().collect();
+    let kept = |k: usize| {
+        let (head, tail) = (k / 2, whole.len() - (k - k / 2));
+        whole[..head].iter().chain(&['…']).chain(&whole[tail..]).collect::<String>()
+    };
+    if width(text) <= most {
+        return text.to_owned();
+    }
+    (0..whole.len()).rev().map(kept).find(|text| width(text) <= most).unwrap_or_else(|| "…".to_owned())
+}
+
 /// A text as XML has it. Characters that XML forbids become spaces.
 pub(super) struct Escaped<'a>(pub(super) &'a str);
 
@@ -84,6 +97,9 @@ mod tests {
         let long = cut(&"é".repeat(50), 100.0);
         assert!(long.ends_with('…') && width(&long) <= 100.0 && long.chars().count() > 5, "{long}");
         assert_eq!(cut("abc", 0.0), "…");
+        assert_eq!(cut_inside("short", 100.0), "short");
+        assert_eq!(cut_inside("encoder.layers.17.dense", 100.0), "encode….dense");
+        assert_eq!(cut_inside("abc", 0.0), "…");
     }
 
     #[test]

@@ -3,13 +3,17 @@ use crate::{
     core::{Recorded, RecordedNode},
     tensor::Real,
 };
-use std::{collections::HashMap, ops::Range, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+    panic::Location,
+    sync::Arc,
+};
 
 /// What one node needs to be known by.
-#[derive(PartialEq)]
 pub(crate) struct Node {
     pub(crate) op: &'static str,
-    pub(crate) at: &'static std::panic::Location<'static>,
+    pub(crate) at: &'static Location<'static>,
     pub(crate) inputs: Range<usize>,
     pub(crate) head: usize,
     pub(crate) wants: bool,
@@ -17,8 +21,23 @@ pub(crate) struct Node {
     pub(crate) layer: Option<Arc<str>>,
     /// Of a parameter its path.
     pub(crate) param: Option<Arc<str>>,
-    /// The first two axes of a matrix.
+    /// Of a parameter with two axes or more, the last two.
     pub(crate) matrix: Option<[usize; 2]>,
+}
+
+/// What is to be read of a node's value and cotangent.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Role {
+    /// Which trained parameter it is.
+    pub(crate) param: Option<usize>,
+    /// Which stage's signal its cotangent is.
+    pub(crate) signal: Option<usize>,
+    /// Which stage's activation it is.
+    pub(crate) activation: Option<usize>,
+    /// Whether the norm of its value counts.
+    pub(crate) value: bool,
+    /// Whether the norm of its cotangent counts.
+    pub(crate) bar: bool,
 }
 
 /// A stage of the way from the data to the loss: a layer, or a block through whose end everything passes.
@@ -47,11 +66,25 @@ pub(crate) struct Chain {
     pub(crate) root: usize,
     /// From the first to the last: the output layer.
     pub(crate) stages: Vec<Stage>,
-    /// Of a matrix, the stages it belongs to; of an activation, its stage.
-    pub(crate) matrix_of: HashMap<usize, Vec<usize>>,
-    pub(crate) activation_of: HashMap<usize, usize>,
+    /// For each node.
+    pub(crate) roles: Vec<Role>,
+    /// The paths of the trained parameters, in the module's order, and what their places are.
+    pub(crate) trained: Vec<Trained>,
+    pub(crate) by_path: HashMap<Arc<str>, usize>,
+    /// Layers with a parameter of one axis, a bias: an entry of the signal that is not finite makes one of its gradient.
+    pub(crate) biased: HashSet<Arc<str>>,
     /// Recurrent layers: their path and the leaf of their recurrent weights.
     pub(crate) recurrent: Vec<(Arc<str>, &'static str, Option<usize>)>,
+}
+
+/// What the structure says of a trained parameter.
+#[derive(Clone)]
+pub(crate) struct Trained {
+    pub(crate) path: Arc<str>,
+    /// Whether a way leads from it to the loss.
+    pub(crate) connected: bool,
+    /// The last op on its way, with its line, if that is not the loss.
+    pub(crate) ends: Option<(&'static str, &'static Location<'static>)>,
 }
 
 /// Ops whose first input is multiplied by a matrix: what makes a layer of a network's depth.
@@ -59,14 +92,13 @@ const PRODUCTS: [&str; 2] = ["linear", "matmul"];
 const RECURRENT: [&str; 3] = ["rnn", "lstm", "gru"];
 
 impl Chain {
-    /// Reads the structure of a recording; mostly it is that of the pass before.
-    pub(crate) fn read<F: Real>(recorded: &Recorded<'_, F>, known: &mut Option<Arc<Self>>) -> Arc<Self> {
+    /// Reads the structure of a recording.
+    pub(crate) fn read<F: Real>(recorded: &Recorded<'_, F>) -> Self {
         let (mut nodes, mut edges) = (vec![], vec![]);
         recorded.each_node(|n: RecordedNode<'_, F>| {
             let start = edges.len();
             edges.extend_from_slice(n.inputs);
-            let leaf = n.op == "leaf";
-            let shape = n.value.shape();
+            let (param, matrix) = parameter(&n);
             nodes.push(Node {
                 op: n.op,
                 at: n.at,
@@ -75,24 +107,87 @@ impl Chain {
                 wants: n.wants,
                 elementwise: n.elementwise,
                 layer: n.layer.map(Arc::from),
-                param: n.path.filter(|_| leaf).map(Arc::from),
-                matrix: (shape.rank() >= 2).then(|| [shape[shape.rank() - 2], shape[shape.rank() - 1]]),
+                param: param.map(Arc::from),
+                matrix,
             });
         });
-        let same = |c: &&Arc<Self>| c.root == recorded.root && c.edges == edges && c.nodes == nodes;
-        if let Some(chain) = known.as_ref().filter(same) {
-            return chain.clone();
-        }
-        let (matrix_of, activation_of) = (HashMap::new(), HashMap::new());
+        let trained: Vec<Trained> =
+            recorded.trained().map(|path| Trained { path: path.into(), connected: false, ends: None }).collect();
+        let by_path = trained.iter().enumerate().map(|(i, p)| (p.path.clone(), i)).collect();
+        let owner = |path: &Arc<str>| path.rsplit_once('.').map_or("", |(owner, _)| owner).into();
+        let biases = nodes.iter().filter(|n: &&Node| n.wants && n.matrix.is_none());
+        let biased = biases.filter_map(|n| n.param.as_ref()).map(owner).collect();
+        let roles = vec![Role::default(); nodes.len()];
         let root = recorded.root;
-        let mut chain = Self { nodes, edges, root, stages: vec![], matrix_of, activation_of, recurrent: vec![] };
+        let mut chain = Self { nodes, edges, root, stages: vec![], roles, trained, by_path, biased, recurrent: vec![] };
         chain.find_recurrent();
         chain.find_stages();
-        for (k, stage) in chain.stages.iter().enumerate() {
-            stage.weights.iter().for_each(|w| chain.matrix_of.entry(*w).or_default().push(k));
-            chain.activation_of.extend(stage.activation.map(|(node, _)| (node, k)));
+        chain.give_roles();
+        chain.connect();
+        chain
+    }
+
+    /// Whether a recording has the same loss and the same parameters; its nodes are compared one by one.
+    pub(crate) fn fits<F: Real>(&self, recorded: &Recorded<'_, F>) -> bool {
+        self.root == recorded.root && self.trained.iter().map(|p| &*p.path).eq(recorded.trained())
+    }
+
+    /// Whether a node is the one that was read at this place.
+    pub(crate) fn knows<F: Real>(&self, n: &RecordedNode<'_, F>) -> bool {
+        self.nodes.get(n.index).is_some_and(|known| {
+            let (param, matrix) = parameter(n);
+            known.op == n.op
+                && std::ptr::eq(known.at, n.at)
+                && self.edges[known.inputs.clone()] == *n.inputs
+                && (known.head, known.wants, known.elementwise) == (n.head, n.wants, n.elementwise)
+                && known.layer.as_deref() == n.layer
+                && (known.param.as_deref(), known.matrix) == (param, matrix)
+        })
+    }
+
+    fn give_roles(&mut self) {
+        for (i, n) in self.nodes.iter().enumerate() {
+            self.roles[i].param = n.param.as_ref().and_then(|p| self.by_path.get(p)).copied();
         }
-        known.insert(Arc::new(chain)).clone()
+        for (k, stage) in self.stages.iter().enumerate() {
+            self.roles[stage.signal].signal = Some(k);
+            self.roles[stage.signal].bar = true;
+            self.roles[stage.out].bar = true;
+            self.roles[stage.out].value = true;
+            if let Some(input) = stage.input {
+                self.roles[input].value = true;
+            }
+            if let Some((node, _)) = stage.activation {
+                self.roles[node].activation = Some(k);
+            }
+        }
+    }
+
+    /// Which parameters lead to the loss, and where the way of the others ends.
+    fn connect(&mut self) {
+        let n = self.nodes.len();
+        let mut to = vec![false; n];
+        to[self.root] = true;
+        for i in (0..=self.root).rev().filter(|i| self.nodes[*i].wants) {
+            if to[i] {
+                to[self.nodes[i].head] = true;
+                self.inputs(i).iter().for_each(|x| to[*x as usize] = true);
+            }
+        }
+        for i in 0..n {
+            let Some(at) = self.roles[i].param else { continue };
+            self.trained[at].connected = to[i];
+            if !to[i] {
+                let mut from = vec![false; n];
+                from[i] = true;
+                let mut end = i;
+                for j in i + 1..n {
+                    from[j] = from[self.nodes[j].head] || self.inputs(j).iter().any(|x| from[*x as usize]);
+                    end = if from[j] { j } else { end };
+                }
+                self.trained[at].ends = Some((self.nodes[end].op, self.nodes[end].at));
+            }
+        }
     }
 
     pub(crate) fn inputs(&self, i: usize) -> &[u32] {
@@ -209,6 +304,13 @@ impl Chain {
         }
         self.stages = stages;
     }
+}
+
+/// Of a parameter's leaf, its path and the last two axes of a matrix.
+fn parameter<'a, F: Real>(n: &RecordedNode<'a, F>) -> (Option<&'a str>, Option<[usize; 2]>) {
+    let Some(path) = n.path.filter(|_| n.op == "leaf") else { return (None, None) };
+    let shape = n.value.shape();
+    (Some(path), (shape.rank() >= 2).then(|| [shape[shape.rank() - 2], shape[shape.rank() - 1]]))
 }
 
 /// What a block is called: what its layers' paths have in common.

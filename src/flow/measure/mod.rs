@@ -9,5 +9,5 @@ pub(super) use chain::{Chain, Stage};
 pub use numbers::Counts;
 pub(super) use numbers::Magnitudes;
 pub use origin::{Direction, Origin};
-pub(super) use pass::{Pass, Passed, Silence};
+pub(super) use pass::{Looks, Pass, Passed, Silence};
 pub use sample::{LayerSample, ParamSample, Sample, TimeSample};

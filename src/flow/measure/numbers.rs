@@ -1,9 +1,19 @@
 //! The numbers of one tensor.
 use crate::tensor::{Real, Tensor};
 
-/// `log10 ||t||`, squares added in f64; minus infinity for 0, NaN or infinity if an entry is.
+/// `||t||` to six digits: squares are added in f64, those of a short block in the element type where its range allows.
+pub(crate) fn norm<F: Real>(t: &Tensor<F>) -> f64 {
+    root(F::quick_squares(t.data()), t)
+}
+
+/// `||t||` from its sum of squares, unless that left the range of f64.
+pub(crate) fn root<F: Real>(squares: f64, t: &Tensor<F>) -> f64 {
+    if squares.is_finite() && squares > 1e-280 { squares.sqrt() } else { t.norm() }
+}
+
+/// `log10 ||t||`; minus infinity for 0, NaN or infinity if an entry is.
 pub(crate) fn log_norm<F: Real>(t: &Tensor<F>) -> f64 {
-    t.norm().log10()
+    norm(t).log10()
 }
 
 /// How many numbers of each kind there are.
@@ -23,22 +33,10 @@ pub struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn of<F: Real>(t: &Tensor<F>, finite: bool) -> Self {
-        let x = t.data();
-        let tiny = F::min_positive_value();
-        let (mut zero, mut small) = (0u32, 0u32);
-        for x in x {
-            zero += u32::from(*x == F::zero());
-            small += u32::from(x.abs() < tiny);
-        }
-        let count = |f: fn(&F) -> bool| if finite { 0 } else { x.iter().filter(|x| f(x)).count() };
-        Self {
-            all: x.len(),
-            nan: count(|x| x.is_nan()),
-            infinite: count(|x| x.is_infinite()),
-            subnormal: (small - zero) as usize,
-            zero: zero as usize,
-        }
+    /// Of numbers that are all finite.
+    pub(crate) fn of<F: Real>(t: &Tensor<F>) -> Self {
+        let [zero, small] = F::tiny(t.data());
+        Self { all: t.data().len(), nan: 0, infinite: 0, subnormal: small - zero, zero }
     }
 }
 
@@ -46,57 +44,37 @@ impl Counts {
 ///
 /// Saturated: `|tanh| > 0.97`, and for the sigmoid the same share of its largest slope, `|z| > 4.18`.
 pub(crate) fn slopes<F: Real>(op: &str, h: &Tensor<F>) -> (f64, f64) {
-    let (mut slope, mut saturated) = (0.0, 0u32);
     let n = h.data().len().max(1) as f64;
-    match op {
-        "tanh" => {
-            let bar = F::of(0.97);
-            for h in h.data() {
-                slope += ((F::one() - *h) * (F::one() + *h)).f64();
-                saturated += u32::from(h.abs() > bar);
-            }
-        }
-        "sigmoid" => {
-            // |2 h - 1| = tanh(|z| / 2), and tanh(4.18 / 2) = 0.9698.
-            let (bar, four, two) = (F::of((4.18f64 / 2.0).tanh()), F::of(4.0), F::of(2.0));
-            for h in h.data() {
-                slope += (four * *h * (F::one() - *h)).f64();
-                saturated += u32::from((two * *h - F::one()).abs() > bar);
-            }
-        }
-        "relu" => {
-            let on = h.data().iter().fold(0u32, |on, h| on + u32::from(*h > F::zero()));
-            return (f64::from(on) / n, f64::NAN);
-        }
+    let (scale, shift, bar) = match op {
+        "tanh" => (1.0, 0.0, 0.97),
+        // 4 h (1 - h) = 1 - t^2 and t = 2 h - 1 = tanh(z / 2); tanh(4.18 / 2) = 0.9698.
+        "sigmoid" => (2.0, -1.0, (4.18f64 / 2.0).tanh()),
         _ => return (f64::NAN, f64::NAN),
-    }
-    (slope / n, f64::from(saturated) / n)
+    };
+    let (slope, saturated) = F::bends(F::of(scale), F::of(shift), F::of(bar), h.data());
+    (slope / n, saturated as f64 / n)
 }
 
-/// For each unit (the last axis), whether it is 0 in every row.
-pub(crate) fn silent<F: Real>(h: &Tensor<F>, active: &mut Vec<bool>) -> usize {
-    let width = h.shape().last().copied().unwrap_or(1).max(1);
-    active.clear();
-    active.resize(width, false);
-    for row in h.data().chunks_exact(width) {
-        for (active, h) in active.iter_mut().zip(row) {
-            *active |= *h != F::zero();
-        }
-    }
-    h.data().len() / width
+/// For each unit (the last axis) of a ReLU, in how many rows it is above 0.
+pub(crate) fn active<F: Real>(h: &Tensor<F>) -> Vec<u32> {
+    let mut counts = vec![0; h.shape().last().copied().unwrap_or(1).max(1)];
+    F::active(h.data(), &mut counts);
+    counts
 }
 
-/// Counts of magnitudes by powers of two: `bins[k]` is for `2^(k - OFFSET)`.
+/// Counts of magnitudes by powers of two: `bins[k]` is for `2^(k - OFFSET)`. Of many numbers, some thousands evenly spread are counted.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Magnitudes(pub(crate) Vec<u32>);
 
 impl Magnitudes {
     pub(crate) const OFFSET: i32 = 160;
     const BINS: usize = 320;
+    const COUNTED: usize = 4096;
 
     pub(crate) fn of<F: Real>(t: &Tensor<F>) -> Self {
         let mut bins = vec![0; Self::BINS];
-        for x in t.data() {
+        let stride = (t.data().len() / Self::COUNTED).max(1);
+        for x in t.data().iter().step_by(if stride.is_multiple_of(2) { stride + 1 } else { stride }) {
             let bits = x.f64().abs().to_bits();
             if bits != 0 {
                 let power = (bits >> 52) as i32 - 1023 + Self::OFFSET;

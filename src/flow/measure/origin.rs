@@ -13,6 +13,8 @@ pub enum Direction {
     Backward,
     /// It was seen in the signal of a layer, in a pass that was not measured: the op that made it lies behind that layer.
     Signal,
+    /// It was seen in the gradient of a parameter, in a pass that was not measured: the op that made it lies behind the layer.
+    Gradient,
     /// It was in the data or in a parameter.
     Given,
 }
@@ -87,6 +89,10 @@ impl fmt::Display for Origin {
             Direction::Forward => write!(f, "{op} at {at}{layer} gives {value} of finite inputs")?,
             Direction::Backward => write!(f, "the rule of {op} at {at}{layer} gives {value} of finite cotangents")?,
             Direction::Signal => write!(f, "the signal that reaches {op} at {at}{layer} holds {value}")?,
+            Direction::Gradient => {
+                let path = self.layer.as_deref().unwrap_or("");
+                write!(f, "the gradient of \"{path}\" (recorded at {at}) holds {value}")?;
+            }
             Direction::Given => match &self.layer {
                 Some(path) => write!(f, "the parameter \"{path}\" (recorded at {at}) holds {value}")?,
                 None => write!(f, "the data recorded at {at} holds {value}")?,

@@ -1,10 +1,11 @@
 //! One pass under way: forward numbers when it begins, cotangents as the sweep comes by.
 use super::{
     Chain, Counts, Direction, LayerSample, Magnitudes, Origin, ParamSample, Sample, Stage,
-    numbers::{log_norm, silent, slopes},
+    chain::Trained,
+    numbers::{active, log_norm, norm, root, slopes},
 };
 use crate::{
-    core::{Cotangent, Gradient, Recorded, TensorLike},
+    core::{Cotangent, Gradient, Recorded},
     tensor::{Real, Tensor},
 };
 use std::{collections::HashMap, sync::Arc};
@@ -27,11 +28,18 @@ pub(crate) struct Pass {
     leaf: usize,
     sample: Sample,
     /// Log norms of the cotangents of the nodes that count.
-    bars: HashMap<usize, f64>,
-    by_path: HashMap<Arc<str>, usize>,
+    bars: Vec<f64>,
     sigmas: HashMap<Arc<str>, f64>,
-    first: bool,
-    magnitudes: bool,
+    looks: Looks,
+}
+
+/// What is read beside the usual.
+#[derive(Clone, Copy)]
+pub(crate) struct Looks {
+    /// The distribution of the signals.
+    pub(crate) magnitudes: bool,
+    /// The parameters, whose norms the step will not tell.
+    pub(crate) params: bool,
 }
 
 /// What is left of it.
@@ -39,6 +47,7 @@ pub(crate) struct Passed {
     pub(crate) sample: Sample,
     /// The largest singular value of recurrent weights, by layer.
     pub(crate) sigmas: HashMap<Arc<str>, f64>,
+    pub(crate) chain: Arc<Chain>,
 }
 
 impl Pass {
@@ -47,19 +56,28 @@ impl Pass {
         recorded: &Recorded<'_, F>,
         step: u64,
         silences: &mut HashMap<Arc<str>, Silence>,
-        magnitudes: bool,
+        looks: Looks,
         known: &mut Option<Arc<Chain>>,
     ) -> Result<Self, Box<Origin>> {
-        let chain = Chain::read(recorded, known);
+        if let Some(chain) = known.as_ref().filter(|chain| chain.fits(recorded)) {
+            let mut pass = Self::new(chain.clone(), recorded, step, looks);
+            if pass.forward(recorded, silences)? {
+                return Ok(pass);
+            }
+        }
+        let chain = known.insert(Arc::new(Chain::read(recorded))).clone();
+        let mut pass = Self::new(chain, recorded, step, looks);
+        pass.forward(recorded, silences)?;
+        Ok(pass)
+    }
+
+    fn new<F: Real>(chain: Arc<Chain>, recorded: &Recorded<'_, F>, step: u64, looks: Looks) -> Self {
         let nan = f64::NAN;
-        let layers = chain.stages.iter().map(empty_layer).collect();
-        let params: Vec<ParamSample> = recorded.trained().map(|path| empty_param(path.into())).collect();
-        let by_path = params.iter().enumerate().map(|(i, p)| (p.path.clone(), i)).collect();
         let sample = Sample {
             step,
             loss: recorded.loss(),
-            layers,
-            params,
+            layers: chain.stages.iter().map(empty_layer).collect(),
+            params: chain.trained.iter().map(empty_param).collect(),
             time: vec![],
             norm: nan,
             coef: 1.0,
@@ -67,115 +85,101 @@ impl Pass {
             rate: nan,
             span: nan,
         };
-        let bars = chain.stages.iter().flat_map(|s| [s.signal, s.out]).map(|i| (i, nan)).collect();
-        let mut pass =
-            Self { chain, leaf: 0, sample, bars, by_path, sigmas: HashMap::new(), first: step == 0, magnitudes };
-        pass.forward(recorded, silences)?;
-        pass.connect();
-        Ok(pass)
+        let bars = vec![nan; chain.nodes.len()];
+        Self { chain, leaf: 0, sample, bars, sigmas: HashMap::new(), looks }
     }
 
+    /// Reads each value once: a norm is finite if all of it is. False if this is not the recording whose structure is known.
     fn forward<F: Real>(
         &mut self,
         recorded: &Recorded<'_, F>,
         silences: &mut HashMap<Arc<str>, Silence>,
-    ) -> Result<(), Box<Origin>> {
-        let (mut cut, mut rms) = (None, HashMap::new());
-        let reads: Vec<usize> = self.chain.stages.iter().flat_map(|s| [Some(s.out), s.input]).flatten().collect();
-        let mut squares = vec![0.0; self.sample.layers.len()];
-        let (mut bad, masks) = (vec![false; self.chain.nodes.len()], self.sample.loss.is_finite());
+    ) -> Result<bool, Box<Origin>> {
+        let chain = self.chain.clone();
+        let (mut same, mut finite, mut seen) = (true, self.sample.loss.is_finite(), 0);
+        let (mut rms, mut active) = (vec![f64::NAN; chain.nodes.len()], vec![]);
         recorded.each_node(|n| {
-            if cut.is_some() {
+            seen += 1;
+            same = same && chain.knows(&n);
+            if !same {
                 return;
             }
-            // A number that is not finite makes others; the first is the one to know. A mask of infinities among the data
-            // is meant if the loss is finite.
-            let param = self.chain.nodes[n.index].param.as_ref().and_then(|p| self.by_path.get(p)).copied();
-            // A norm reads all of it, and is finite if all of it is.
-            let norm = param.map(|at| (at, n.value.norm()));
-            let finite = norm.map_or_else(|| F::all_finite(n.value.data()), |(_, norm)| norm.is_finite());
-            if !finite {
-                bad[n.index] = true;
-                let passed_on = n.inputs.iter().any(|x| bad[*x as usize]);
-                let meant = masks && n.op == "leaf" && !n.wants;
-                if !passed_on && !meant {
-                    cut = Some(Box::new(Origin::of(Direction::Forward, &self.chain, n.index, n.value)));
-                    return;
-                }
-            }
-            if let Some((at, norm)) = norm {
-                self.sample.params[at].value = norm;
-            }
-            if self.first
-                && let Some((path, ..)) = self.chain.recurrent.iter().find(|r| r.1 == "rnn" && r.2 == Some(n.index))
-            {
-                self.sigmas.insert(path.clone(), sigma(n.value));
-            }
-            if reads.contains(&n.index) {
-                rms.insert(n.index, n.value.norm() / (n.value.data().len().max(1) as f64).sqrt());
-            }
-            if let Some(stages) = self.chain.matrix_of.get(&n.index) {
-                let norm = norm.map_or_else(|| n.value.norm(), |(_, norm)| norm);
-                for k in stages.iter().copied() {
-                    squares[k] += norm * norm;
-                    if self.first {
-                        let layer = &mut self.sample.layers[k];
-                        layer.start = start(n.value, layer.start);
-                    }
-                    if let Some(before) = k.checked_sub(1) {
-                        self.sample.layers[before].w_expected = expected(n.value, norm);
-                    }
-                }
-            }
-            if let Some(k) = self.chain.activation_of.get(&n.index) {
-                let layer = &mut self.sample.layers[*k];
-                (layer.slope, layer.saturated) = slopes(n.op, n.value);
+            let role = chain.roles[n.index];
+            finite &= if let Some(at) = role.param {
+                self.param(at, n.index, n.value)
+            } else if role.value {
+                let norm = norm(n.value);
+                rms[n.index] = norm / (n.value.data().len().max(1) as f64).sqrt();
+                norm.is_finite()
+            } else {
+                !n.wants || F::all_finite(n.value.data())
+            };
+            if let Some(k) = role.activation {
                 if n.op == "relu" {
-                    silences.entry(layer.path.clone()).or_default().note(n.value, layer);
+                    active.push((k, self::active(n.value), n.value.data().len()));
+                } else {
+                    let layer = &mut self.sample.layers[k];
+                    (layer.slope, layer.saturated) = slopes(n.op, n.value);
                 }
             }
         });
-        if let Some(origin) = cut {
-            return Err(origin);
+        if !same || seen != chain.nodes.len() {
+            return Ok(false);
         }
-        for (k, stage) in self.chain.stages.iter().enumerate() {
+        if !finite {
+            self.find(recorded)?;
+        }
+        for (k, counts, size) in active {
             let layer = &mut self.sample.layers[k];
-            layer.weight = squares[k].sqrt();
-            layer.forward = match stage.input.and_then(|i| rms.get(&i)) {
-                Some(before) => rms[&stage.out] / before,
-                None => f64::NAN,
-            };
+            layer.slope = counts.iter().map(|n| f64::from(*n)).sum::<f64>() / size.max(1) as f64;
+            silences.entry(layer.path.clone()).or_default().note(&counts, size / counts.len(), layer);
         }
-        Ok(())
+        for (stage, layer) in chain.stages.iter().zip(&mut self.sample.layers) {
+            layer.forward = stage.input.map_or(f64::NAN, |input| rms[stage.out] / rms[input]);
+        }
+        Ok(true)
     }
 
-    /// Which parameters lead to the loss, and where the way of the others ends.
-    fn connect(&mut self) {
-        let chain = &self.chain;
-        let n = chain.nodes.len();
-        let mut to = vec![false; n];
-        to[chain.root] = true;
-        for i in (0..=chain.root).rev().filter(|i| chain.nodes[*i].wants) {
-            if to[i] {
-                to[chain.nodes[i].head] = true;
-                chain.inputs(i).iter().for_each(|x| to[*x as usize] = true);
+    /// Whether a parameter is finite, as far as it is read.
+    fn param<F: Real>(&mut self, at: usize, node: usize, w: &Tensor<F>) -> bool {
+        let param = &mut self.sample.params[at];
+        param.size = [w.shape().first().copied().unwrap_or(1), w.data().len()];
+        if self.sample.step == 0 {
+            let recurrent = |r: &&(Arc<str>, &str, Option<usize>)| r.1 == "rnn" && r.2 == Some(node);
+            if let Some((path, ..)) = self.chain.recurrent.iter().find(recurrent) {
+                self.sigmas.insert(path.clone(), sigma(w));
             }
-        }
-        for i in 0..n {
-            let Some(at) = chain.nodes[i].param.as_ref().and_then(|p| self.by_path.get(p)) else { continue };
-            let param = &mut self.sample.params[*at];
-            param.connected = to[i];
-            if !to[i] {
-                let mut from = vec![false; n];
-                from[i] = true;
-                let mut end = i;
-                for j in i + 1..n {
-                    from[j] = from[chain.nodes[j].head] || chain.inputs(j).iter().any(|x| from[*x as usize]);
-                    end = if from[j] { j } else { end };
+            for (stage, layer) in self.chain.stages.iter().zip(&mut self.sample.layers) {
+                if stage.weights.contains(&node) {
+                    layer.start = start(w, layer.start);
                 }
-                param.ends = Some((chain.nodes[end].op, chain.nodes[end].at));
             }
         }
+        if self.looks.params {
+            let still = F::moved(w.data(), w.data());
+            (param.value, param.sum) = (root(still.squares, w), still.sum);
+        }
+        !self.looks.params || param.value.is_finite()
+    }
+
+    /// The first number that is not finite makes others, and is the one to know. A mask of infinities among the data is meant if the
+    /// loss is finite.
+    #[cold]
+    fn find<F: Real>(&self, recorded: &Recorded<'_, F>) -> Cut {
+        let (chain, mut found) = (&self.chain, None);
+        let (mut bad, masks) = (vec![false; chain.nodes.len()], self.sample.loss.is_finite());
+        recorded.each_node(|n| {
+            if found.is_some() || F::all_finite(n.value.data()) {
+                return;
+            }
+            bad[n.index] = true;
+            let passed_on = n.inputs.iter().any(|x| bad[*x as usize]);
+            let meant = masks && n.op == "leaf" && !n.wants;
+            if !passed_on && !meant {
+                found = Some(Box::new(Origin::of(Direction::Forward, chain, n.index, n.value)));
+            }
+        });
+        found.map_or(Ok(()), Err)
     }
 
     /// A node that the sweep reached.
@@ -184,20 +188,24 @@ impl Pass {
             self.leaf = event.index; // its norm is taken when it comes by as a gradient
             return Ok(());
         }
-        if !F::all_finite(event.bar.data()) {
+        let role = self.chain.roles[event.index];
+        let finite = if role.bar {
+            let log = log_norm(event.bar);
+            self.bars[event.index] = log;
+            log < f64::INFINITY
+        } else {
+            F::all_finite(event.bar.data())
+        };
+        if !finite {
             // Its own reader made it: the sweep has passed all of them, and their cotangents were finite.
             let maker = self.chain.readers(event.index).next().unwrap_or(event.index);
             return Err(Box::new(Origin::of(Direction::Backward, &self.chain, maker, event.bar)));
         }
-        if let Some(bar) = self.bars.get_mut(&event.index) {
-            *bar = log_norm(event.bar);
-            for (stage, layer) in self.chain.stages.iter().zip(&mut self.sample.layers) {
-                if stage.signal == event.index {
-                    layer.counts = Counts::of(event.bar, true);
-                    if self.magnitudes {
-                        layer.magnitudes = Some(Arc::new(Magnitudes::of(event.bar)));
-                    }
-                }
+        if let Some(k) = role.signal {
+            let layer = &mut self.sample.layers[k];
+            layer.counts = Counts::of(event.bar);
+            if self.looks.magnitudes {
+                layer.magnitudes = Some(Arc::new(Magnitudes::of(event.bar)));
             }
         }
         Ok(())
@@ -210,7 +218,7 @@ impl Pass {
             let maker = self.chain.readers(self.leaf).next().unwrap_or(self.leaf);
             return Err(Box::new(Origin::of(Direction::Backward, &self.chain, maker, event.bar)));
         }
-        if let Some(at) = self.by_path.get(event.path) {
+        if let Some(at) = self.chain.by_path.get(event.path) {
             self.sample.params[*at].gradient = log;
         }
         Ok(())
@@ -220,15 +228,14 @@ impl Pass {
     pub(crate) fn end(mut self) -> Passed {
         let (stages, layers) = (&self.chain.stages, &mut self.sample.layers);
         for (k, stage) in stages.iter().enumerate() {
-            let signal = self.bars[&stage.signal];
+            let signal = self.bars[stage.signal];
             layers[k].signal = if signal.is_nan() { f64::NEG_INFINITY } else { signal };
-            let param = |w: &usize| self.by_path.get(self.chain.nodes[*w].param.as_ref()?).copied();
-            layers[k].matrices = stage.weights.iter().filter_map(param).collect();
+            layers[k].matrices = stage.weights.iter().filter_map(|w| self.chain.roles[*w].param).collect();
             let own: Vec<f64> = layers[k].matrices.iter().map(|at| self.sample.params[*at].gradient).collect();
             layers[k].gradient = joint(own.iter().copied().filter(|log| !log.is_nan()));
         }
         for k in 1..layers.len() {
-            let out = self.bars[&stages[k - 1].out];
+            let out = self.bars[stages[k - 1].out];
             let (here, next) = (layers[k - 1].signal, layers[k].signal);
             let layer = &mut layers[k - 1];
             layer.f_factor = 10f64.powf(here - out);
@@ -238,7 +245,7 @@ impl Pass {
         self.sample.derive();
         let known = self.sample.params.iter().map(|p| p.gradient).filter(|g| !g.is_nan());
         self.sample.norm = joint(known);
-        Passed { sample: self.sample, sigmas: self.sigmas }
+        Passed { sample: self.sample, sigmas: self.sigmas, chain: self.chain }
     }
 }
 
@@ -249,14 +256,6 @@ fn joint(logs: impl Iterator<Item = f64> + Clone) -> f64 {
         return top;
     }
     top + 0.5 * logs.map(|log| 100f64.powf(log - top)).sum::<f64>().log10()
-}
-
-/// `sqrt(columns * Var W)`: what `||W^T d|| / ||d||` is for random `W`, each of whose columns gives one entry of `W^T d`.
-fn expected<F: Real>(w: &Tensor<F>, norm: f64) -> f64 {
-    let n = w.data().len().max(1) as f64;
-    let mean = w.sum().item() / n;
-    let variance = (norm * norm / n - mean * mean).max(0.0);
-    (w.shape().get(1).copied().unwrap_or(1) as f64 * variance).sqrt()
 }
 
 /// The largest singular value of a square matrix, by power iteration on `W^T W`.
@@ -296,18 +295,17 @@ fn start<F: Real>(w: &Tensor<F>, before: (bool, usize)) -> (bool, usize) {
 }
 
 impl Silence {
-    fn note<F: Real>(&mut self, h: &Tensor<F>, layer: &mut LayerSample) {
-        let mut active = vec![];
-        let rows = silent(h, &mut active) as u64;
+    fn note(&mut self, active: &[u32], rows: usize, layer: &mut LayerSample) {
+        let rows = rows as u64;
         if self.units.len() != active.len() {
             *self = Self { units: vec![(0, 0); active.len()], seen: (0, 0) };
         }
         self.seen = (self.seen.0 + rows, self.seen.1 + 1);
-        for (unit, active) in self.units.iter_mut().zip(&active) {
-            *unit = if *active { (0, 0) } else { (unit.0 + rows, unit.1 + 1) };
+        for (unit, active) in self.units.iter_mut().zip(active) {
+            *unit = if *active > 0 { (0, 0) } else { (unit.0 + rows, unit.1 + 1) };
         }
         let n = active.len().max(1) as f64;
-        layer.silent = active.iter().filter(|on| !**on).count() as f64 / n;
+        layer.silent = active.iter().filter(|n| **n == 0).count() as f64 / n;
         // The longest silence that is judged grows with what was seen, up to what the verdict asks for.
         let bar = (
             self.seen.0.min(crate::flow::verdict::limits::DEAD_SAMPLES),
@@ -345,7 +343,16 @@ fn empty_layer(stage: &Stage) -> LayerSample {
     }
 }
 
-fn empty_param(path: Arc<str>) -> ParamSample {
+fn empty_param(known: &Trained) -> ParamSample {
     let nan = f64::NAN;
-    ParamSample { path, gradient: nan, value: nan, update: nan, connected: false, ends: None }
+    ParamSample {
+        path: known.path.clone(),
+        gradient: nan,
+        value: nan,
+        update: nan,
+        connected: known.connected,
+        ends: known.ends,
+        sum: nan,
+        size: [0, 0],
+    }
 }

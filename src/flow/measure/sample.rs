@@ -1,6 +1,6 @@
 use super::{Counts, Magnitudes};
-use crate::flow::InTime;
-use std::sync::Arc;
+use crate::{flow::InTime, kernel::Moved};
+use std::{collections::HashMap, sync::Arc};
 
 /// What one pass through a layer, or through a block with a way around it, showed.
 ///
@@ -32,7 +32,7 @@ pub struct LayerSample {
     pub gradient: f64,
     /// The joint norm of its matrices.
     pub weight: f64,
-    /// Norm of the matrices' last change over theirs; NaN without `ReportUpdates`.
+    /// Norm of the matrices' last change over theirs; NaN if no step reported it.
     pub update: f64,
     /// The mean slope of the activation over its largest slope.
     pub slope: f64,
@@ -63,12 +63,24 @@ pub struct ParamSample {
     pub gradient: f64,
     /// Its own norm; NaN if it was not recorded.
     pub value: f64,
-    /// Norm of its last change over its own norm; NaN without `ReportUpdates`.
+    /// Norm of its last change over its own norm; NaN if no step reported it.
     pub update: f64,
     /// Whether a way leads from it to the loss.
     pub connected: bool,
     /// The last op on its way, with its line: where the way ends.
     pub(crate) ends: Option<(&'static str, &'static std::panic::Location<'static>)>,
+    /// The sum of its entries, and how many rows and entries it has.
+    pub(crate) sum: f64,
+    pub(crate) size: [usize; 2],
+}
+
+impl ParamSample {
+    /// `sqrt(columns * Var W)` of a matrix: what `||W^T d|| / ||d||` is for random `W`, each column of which gives an entry of `W^T d`.
+    fn expected(&self) -> f64 {
+        let [rows, n] = self.size.map(|n| n.max(1) as f64);
+        let mean = self.sum / n;
+        (n / rows * (self.value * self.value / n - mean * mean).max(0.0)).sqrt()
+    }
 }
 
 /// What one pass through a recurrent layer showed.
@@ -145,6 +157,31 @@ impl Sample {
     /// How many hidden layers (or blocks) there are.
     pub fn hidden(&self) -> usize {
         self.layers.len().saturating_sub(1)
+    }
+
+    /// Takes from a step how far the parameters went, and where from if that is not known yet.
+    pub(crate) fn moved<'a>(&mut self, moves: impl Iterator<Item = (&'a str, Moved)>, at: &HashMap<Arc<str>, usize>) {
+        for (path, moved) in moves {
+            let Some(param) = at.get(path).map(|i| &mut self.params[*i]) else { continue };
+            if param.value.is_nan() {
+                (param.value, param.sum) = (moved.squares.sqrt(), moved.sum);
+            }
+            param.update = moved.change.sqrt() / param.value;
+        }
+    }
+
+    /// Computes what follows from the parameters.
+    pub(crate) fn weigh(&mut self) {
+        for k in 0..self.layers.len() {
+            let own = || self.layers[k].matrices.iter().map(|at| &self.params[*at]);
+            let weight = own().map(|p| p.value * p.value).sum::<f64>().sqrt();
+            let change = own().map(|p| (p.update * p.value).powi(2)).sum::<f64>().sqrt();
+            let expected = own().next_back().map_or(f64::NAN, ParamSample::expected);
+            (self.layers[k].weight, self.layers[k].update) = (weight, change / weight);
+            if let Some(before) = k.checked_sub(1) {
+                self.layers[before].w_expected = expected;
+            }
+        }
     }
 
     /// Computes what follows from the layers.

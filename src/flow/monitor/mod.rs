@@ -1,13 +1,15 @@
 //! The observer that watches a training run.
 mod history;
 mod sampling;
+mod updates;
 
 pub(super) use history::{History, Track};
 pub use sampling::Sampling;
+pub use updates::AskUpdates;
 
 use super::{
     Kind, Report, Severity, ThroughTime, Verdict,
-    measure::{Chain, Direction, Origin, Pass, Passed, Silence, TimeSample},
+    measure::{Chain, Direction, Looks, Origin, Pass, Passed, Silence, TimeSample},
     report::{Cost, jsonl},
     verdict::{Judge, Running},
 };
@@ -22,7 +24,10 @@ use std::{
     fs::File,
     io::{BufWriter, Write},
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -49,12 +54,13 @@ pub enum Control {
 /// Weights after an observed run are those of an unobserved one, bit for bit. Memory is bounded, however long the run.
 ///
 /// ```
-/// use chainrule::{flow::{Control, Kind, Monitor}, optim::ReportUpdates, prelude::*};
+/// use chainrule::{flow::{Control, Kind, Monitor}, prelude::*};
 /// let mut rng = Rng::seed(1);
 /// let layers: Vec<_> = (0..4).map(|_| AnyLayer::new((Dense::with_init(16, 16, Init::he(), &mut rng), Relu))).collect();
 /// let mut net = (layers, Dense::new(16, 2, &mut rng));
 /// let (x, y) = (Tensor::normal([32, 16], 0.0, 1.0, &mut rng), Labels::new((0..32).map(|i| i % 2), 2)?);
-/// let (mut tape, mut opt, mut mon) = (Tape::new(), (ReportUpdates, Sgd::new(0.005)), Monitor::new());
+/// let (mut tape, mut mon) = (Tape::new(), Monitor::new());
+/// let mut opt = (mon.updates(), Sgd::new(0.005)); // steps tell how far they went
 /// for _ in 0..30 {
 ///     let loss = net.forward(&tape.begin().constant(&x)).softmax_cross_entropy(&y);
 ///     let item = loss.item();
@@ -89,6 +95,10 @@ pub struct Monitor {
     noted: bool,
     coef: f64,
     updates: Option<Updates>,
+    /// Whether the last measured pass learnt the parameters' norms from its step, as the next one will.
+    told: bool,
+    /// Whether the step of the pass under way is to tell how far it goes.
+    asks: Arc<AtomicBool>,
     silences: HashMap<Arc<str>, Silence>,
     running: Running,
     judge: Judge,
@@ -125,6 +135,8 @@ impl Monitor {
             noted: true,
             coef: 1.0,
             updates: None,
+            told: false,
+            asks: Arc::default(),
             silences: HashMap::new(),
             running: Running::default(),
             judge: Judge::default(),
@@ -167,6 +179,12 @@ impl Monitor {
         Ok(self)
     }
 
+    /// A link for an optimizer, by which steps tell how far they went: those of measured passes alone, so that it costs nothing in
+    /// the others. [`ReportUpdates`](crate::optim::ReportUpdates) asks for it in every step.
+    pub fn updates(&self) -> AskUpdates {
+        AskUpdates { asks: self.asks.clone() }
+    }
+
     /// How many passes it saw.
     pub fn passes(&self) -> u64 {
         self.passes
@@ -185,8 +203,8 @@ impl Monitor {
         }
     }
 
-    /// What a step did: the norms of its changes (with [`ReportUpdates`](crate::optim::ReportUpdates)), and what links
-    /// clipped, unless [`Self::judge`] knows of it.
+    /// What a step did: the norms of its changes (with [`Self::updates`]), and what links clipped, unless [`Self::judge`]
+    /// knows of it.
     pub fn step(&mut self, report: &StepReport) {
         if let Some(norm) = report.norm {
             self.note(norm, report.coef.unwrap_or(1.0));
@@ -244,7 +262,7 @@ impl Monitor {
     fn finish(&mut self) -> Result<(), Error> {
         let Some(pass) = self.pass.take() else { return Ok(()) };
         let clock = Instant::now();
-        let Passed { mut sample, sigmas } = pass.end();
+        let Passed { mut sample, sigmas, chain } = pass.end();
         self.note(10f64.powf(sample.norm), 1.0);
         sample.coef = self.coef;
         sample.time = self
@@ -252,18 +270,12 @@ impl Monitor {
             .layers()
             .map(|layer| TimeSample::of(layer, sigmas.get(layer.path.as_str()).copied().unwrap_or(f64::NAN)))
             .collect();
-        if let Some(updates) = self.updates.take() {
-            for (path, norm) in updates.iter() {
-                if let Some(param) = sample.params.iter_mut().find(|p| *p.path == *path) {
-                    param.update = norm / param.value;
-                }
-            }
-            for layer in &mut sample.layers {
-                let own = layer.matrices.iter().map(|at| &sample.params[*at]);
-                let squares: f64 = own.map(|p| (p.update * p.value).powi(2)).sum();
-                layer.update = squares.sqrt() / layer.weight;
-            }
+        let updates = self.updates.take();
+        self.told = updates.is_some();
+        if let Some(updates) = updates {
+            sample.moved(updates.moves(), &chain.by_path);
         }
+        sample.weigh();
         self.judge.sample(&sample, &self.running);
         if let Some(lines) = &mut self.lines {
             let mut text = String::new();
@@ -299,12 +311,13 @@ impl<F: Real> Observer<F> for Monitor {
         let step = self.passes;
         self.passes += 1;
         (self.noted, self.coef, self.updates) = (false, 1.0, None);
+        self.asks.store(self.sampling.takes(step), Ordering::Relaxed);
         let loss = recorded.loss();
         self.running.loss(loss);
         self.losses.push(step, loss, loss);
         if self.sampling.takes(step) || !loss.is_finite() {
-            let magnitudes = self.measured.is_multiple_of(MAGNITUDES);
-            match Pass::begin(recorded, step, &mut self.silences, magnitudes, &mut self.chain) {
+            let looks = Looks { magnitudes: self.measured.is_multiple_of(MAGNITUDES), params: !self.told };
+            match Pass::begin(recorded, step, &mut self.silences, looks, &mut self.chain) {
                 Ok(pass) => self.pass = Some(pass),
                 Err(origin) => return Err(self.fail(*origin)),
             }
@@ -323,7 +336,9 @@ impl<F: Real> Observer<F> for Monitor {
     }
 
     fn signal(&mut self, event: &Signal<'_, F>) -> Result<(), Error> {
-        if self.pass.is_some() || event.phase != Phase::Pre || F::all_finite(event.bar.data()) {
+        // A bias tells the same of its layer.
+        let biased = || self.chain.as_ref().is_some_and(|chain| chain.biased.contains(event.path));
+        if self.pass.is_some() || event.phase != Phase::Pre || biased() || F::all_finite(event.bar.data()) {
             return Ok(());
         }
         Err(self.fail(Origin::at(Direction::Signal, event.op, event.at, Some(event.path.into()), event.bar)))
@@ -340,6 +355,13 @@ impl<F: Real> Observer<F> for Monitor {
             self.spent += clock.elapsed();
             return cut.map_err(|origin| self.fail(*origin));
         }
-        Ok(())
+        if event.bar.shape().rank() > 1 || F::all_finite(event.bar.data()) {
+            return Ok(());
+        }
+        Err(self.fail(Origin::at(Direction::Gradient, "leaf", event.at, Some(event.path.into()), event.bar)))
+    }
+
+    fn checks_gradients(&self) -> bool {
+        self.pass.is_some()
     }
 }
