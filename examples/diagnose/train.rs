@@ -2,7 +2,7 @@
 use crate::{data::Data, patient::Patient};
 use chainrule::{
     flow::{Control, Monitor, Report, Verdict},
-    optim::{Groups, ReportUpdates},
+    optim::Groups,
     prelude::*,
 };
 
@@ -58,8 +58,8 @@ impl Course {
             Method::Sgd => Box::new(Sgd::new(self.rate)),
             Method::Adam => Box::new(Adam::new(self.rate)),
         };
-        let mut opt = (groups, ReportUpdates, method);
         let (mut rng, mut tape, mut monitor) = (Rng::seed(seed), Tape::new(), Monitor::new());
+        let mut opt = (groups, monitor.updates(), method);
         let (mut losses, mut made, mut skipped, mut stopped) = (vec![], 0, 0, None);
         for _ in 0..self.steps {
             let batch = data.draw(self.batch, &mut rng)?;

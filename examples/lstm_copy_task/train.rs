@@ -9,7 +9,6 @@ use chainrule::{
     data::accuracy,
     flow::{Monitor, Report},
     op::recurrent,
-    optim::ReportUpdates,
     prelude::*,
     with_threads,
 };
@@ -182,8 +181,8 @@ impl Work<f32> for Training<'_> {
         let mut data = Rng::seed(rng.bits());
         let slow = (plan.make.cell == Cell::Orthogonal)
             .then(|| chainrule::optim::Groups::new().rate_factor("cell.0.w_hh", 0.1));
-        let mut opt = (slow, ReportUpdates, plan.optimizer.build(plan.rate));
         let (mut tape, mut monitor, mut steps) = (Tape::new(), Monitor::new(), vec![]);
+        let mut opt = (slow, monitor.updates(), plan.optimizer.build(plan.rate));
         let (mut done, mut stopped) = (None, None);
         let begun = Instant::now();
         let bar = progress.bar(&plan.make.name(), plan.steps);

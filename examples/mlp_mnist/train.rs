@@ -7,7 +7,6 @@ use crate::{
 use chainrule::{
     data::accuracy,
     flow::{GradNorms, Monitor, Report},
-    optim::ReportUpdates,
     prelude::*,
 };
 use std::time::Instant;
@@ -68,8 +67,8 @@ impl Plan {
         let begun = Instant::now();
         let mut rng = Rng::seed(self.seed);
         let mut net = Mlp::new(&self.sizes, self.activation, self.start, &mut rng);
-        let mut opt = (self.clip.map(ClipGlobalNorm::new), ReportUpdates, self.optimizer.build(self.rate));
         let (mut tape, mut seen, mut losses) = (Tape::new(), (GradNorms::new(), Monitor::new()), vec![]);
+        let mut opt = (self.clip.map(ClipGlobalNorm::new), seen.1.updates(), self.optimizer.build(self.rate));
         let mut stopped = None;
         let steps = self.epochs * digits.train.len().div_ceil(self.batch);
         let bar = progress(&self.name(), steps as u64);
