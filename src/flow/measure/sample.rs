@@ -34,9 +34,13 @@ pub struct LayerSample {
     pub weight: f64,
     /// Norm of the matrices' last change over theirs; NaN if no step reported it.
     pub update: f64,
-    /// The mean slope of the activation over its largest slope.
+    /// The mean slope of the activation over its largest slope, from its outputs; NaN where they do not tell it: of `gelu`, `gelu_tanh`
+    /// and `silu`, which fall before they rise, of `leaky_relu`, `elu` and `clamp`, whose numbers an observer does not see, and of
+    /// functions that are no activations.
     pub slope: f64,
-    /// The share of outputs where tanh or sigmoid is saturated.
+    /// The share of outputs of a tanh or sigmoid near an end of the range: `|tanh| > 0.97`, and for the sigmoid the same share of its
+    /// largest slope, `|z| > 4.18`. NaN for others: half of a rectifier's outputs lie at its one end, as they should, and a
+    /// third of those of `hardtanh` at its two for inputs from `N(0, 1)`.
     pub saturated: f64,
     /// The share of units that a ReLU kept at 0 in the whole batch.
     pub silent: f64,
@@ -97,6 +101,11 @@ pub struct TimeSample {
     pub rho: f64,
     /// After how many steps 1 % of a gradient is left, see [`InTime::horizon`].
     pub horizon: f64,
+    /// In pre-flight, the factor of one step back over the whole sequence of a gradient that starts at the last step only; else
+    /// NaN.
+    pub probed_rho: f64,
+    /// In pre-flight, after how many steps 1 % of that gradient is left, `ln 0.01 / ln` of it; else NaN.
+    pub probed_horizon: f64,
     /// The mean of the forget gate `f` of an LSTM, or of `z` of a GRU.
     pub gate: f64,
     /// `log10` of that gate's product over all steps.
@@ -108,6 +117,11 @@ pub struct TimeSample {
 }
 
 impl TimeSample {
+    /// The factor of one step back and the horizon, as exact as they are known.
+    pub(crate) fn rate(&self) -> (f64, f64) {
+        if self.probed_rho.is_nan() { (self.rho, self.horizon) } else { (self.probed_rho, self.probed_horizon) }
+    }
+
     pub(crate) fn of(layer: &InTime, sigma: f64) -> Self {
         let nan = |x: Option<f64>| x.unwrap_or(f64::NAN);
         let name = if layer.op == "gru" { "z" } else { "f" };
@@ -119,6 +133,8 @@ impl TimeSample {
             steps: n,
             rho: nan(layer.rho()),
             horizon: nan(layer.horizon()),
+            probed_rho: f64::NAN,
+            probed_horizon: f64::NAN,
             gate: nan(layer.mean_gate(name)),
             gate_product: nan(layer.gate_product(name)),
             sigma,

@@ -1,4 +1,5 @@
 //! From findings in one sample to verdicts over time: when they are given, taken back, and what follows from what.
+mod causes;
 mod running;
 
 pub use running::ClipAdvice;
@@ -6,6 +7,7 @@ pub(crate) use running::Running;
 
 use super::{Cause, Kind, Limit, Metric, Severity, Verdict, depth, limits::*, time, training, units};
 use crate::flow::{Origin, Sample};
+use causes::{DAMAGE, may_follow, nest, nest_below};
 
 /// A verdict, given or on its way.
 #[derive(Clone, Debug)]
@@ -15,6 +17,24 @@ struct Held {
     shown: u32,
     absent: u32,
     given: bool,
+    /// Samples from the last one with a step that was too large to the first one that showed it.
+    calm: u32,
+}
+
+/// Steps that were too large, from the first to the last.
+#[derive(Clone, Debug)]
+struct Large {
+    /// The worst of them.
+    verdict: Verdict,
+    given: bool,
+    /// Samples since the last one.
+    calm: u32,
+}
+
+impl Held {
+    fn new(verdict: Verdict, given: bool, calm: u32) -> Self {
+        Self { verdict, shown: 1, absent: 0, given, calm }
+    }
 }
 
 /// Samples and steps that a finding must last.
@@ -28,6 +48,9 @@ pub(crate) struct Judge {
     past: Vec<Verdict>,
     preflight: bool,
     recent: Vec<Sample>,
+    large: Option<Large>,
+    /// Whether most units of a layer were silent at the first sample.
+    silent: Option<bool>,
 }
 
 impl Judge {
@@ -42,6 +65,7 @@ impl Judge {
         if self.recent.len() > MEDIAN {
             self.recent.remove(0);
         }
+        self.silent.get_or_insert_with(|| now.layers.iter().any(|l| l.silent > DEAD));
         let damage = running.damage() || now.layers.iter().any(|l| l.update > UPDATE_LARGE);
         let usual = Needs(FIRE, 0);
         let mut found: Vec<(Verdict, Needs)> = vec![];
@@ -76,7 +100,7 @@ impl Judge {
     }
 
     fn take(&mut self, step: u64, mut found: Vec<(Verdict, Needs)>) {
-        for held in self.held.iter_mut().filter(|h| !is_event(h.verdict.kind)) {
+        for held in self.held.iter_mut().filter(|h| h.verdict.kind != Kind::NonFinite) {
             let again = found.iter().position(|(v, _)| same(v, &held.verdict));
             let Some(at) = again else {
                 (held.shown, held.absent) = (0, held.absent + 1);
@@ -89,11 +113,13 @@ impl Judge {
             (held.verdict, held.shown, held.absent) = (verdict, held.shown + 1, 0);
             held.given |= held.shown >= needs.0 && step - since >= needs.1;
         }
+        let calm = self.calm();
         for (mut verdict, needs) in found {
             verdict.steps = step..step + 1;
             let given = self.preflight || (needs.0 <= 1 && needs.1 == 0);
-            self.held.push(Held { verdict, shown: 1, absent: 0, given });
+            self.held.push(Held::new(verdict, given, calm));
         }
+        self.note_large_steps(step);
         let past = &mut self.past;
         self.held.retain(|h| {
             let keep = h.absent < if h.given { CLEAR } else { 1 };
@@ -104,8 +130,53 @@ impl Judge {
         });
     }
 
+    fn note_large_steps(&mut self, step: u64) {
+        let size = |v: &Verdict| v.number(Metric::Update).filter(|u| u.is_finite());
+        let warns = |v: &Verdict| v.kind == Kind::UpdateTooLarge && v.severity >= Severity::Warn && size(v).is_some();
+        let now = self.held.iter().find(|h| h.shown > 0 && warns(&h.verdict));
+        let Some(large) = &mut self.large else {
+            self.large = now.map(|h| Large { verdict: h.verdict.clone(), given: h.given, calm: 0 });
+            return;
+        };
+        let Some(now) = now else {
+            large.calm = large.calm.saturating_add(1);
+            return;
+        };
+        let start = large.verdict.steps.start;
+        if size(&now.verdict) > size(&large.verdict) {
+            large.verdict = now.verdict.clone();
+        }
+        large.verdict.steps = start..step + 1;
+        (large.given, large.calm) = (large.given || now.given, 0);
+    }
+
+    /// Samples since the last step that was too large.
+    fn calm(&self) -> u32 {
+        self.large.as_ref().map_or(u32::MAX, |large| large.calm)
+    }
+
+    /// Whether large steps did it: it began after them, and soon; units that died were not silent at the start.
+    fn follows_large_steps(&self, held: &Held) -> bool {
+        let Some(large) = self.large.as_ref().filter(|large| large.given) else { return false };
+        let soon = match held.verdict.kind {
+            Kind::DeadUnits => self.silent == Some(false),
+            _ => held.calm <= CLEAR,
+        };
+        soon && may_follow(&held.verdict)
+            && DAMAGE.contains(&held.verdict.kind)
+            && held.verdict.steps.start > large.verdict.steps.start
+    }
+
+    /// What grew too large before the first of the large steps, or with it.
+    fn exploded(&self, large: &Verdict) -> Option<Verdict> {
+        let given = self.held.iter().filter(|h| h.given).map(|h| &h.verdict).chain(&self.past);
+        let kind = |v: &&Verdict| matches!(v.kind, Kind::Exploding | Kind::ExplodingThroughTime);
+        given.filter(kind).find(|v| v.steps.start <= large.steps.start).cloned()
+    }
+
     /// A norm, at any step: spikes are events.
     pub(crate) fn spike(&mut self, step: u64, running: &Running) {
+        let calm = self.calm();
         let Some(mut verdict) = training::spike(running) else { return };
         verdict.steps = step..step + 1;
         match self.held.iter_mut().find(|h| h.verdict.kind == Kind::GradientSpike) {
@@ -116,9 +187,10 @@ impl Judge {
                     held.verdict = verdict;
                 }
                 held.verdict.steps = start..step + 1;
+                held.absent = 0;
             }
             Some(held) => self.past.push(std::mem::replace(&mut held.verdict, verdict)),
-            None => self.held.push(Held { verdict, shown: 1, absent: 0, given: true }),
+            None => self.held.push(Held::new(verdict, true, calm)),
         }
     }
 
@@ -135,18 +207,24 @@ impl Judge {
             .shows(Metric::Count, count, Limit::AtMost(0.0));
         verdict.remedies = change.into_iter().map(Into::into).collect();
         verdict.steps = step..step + 1;
-        self.held.push(Held { verdict, shown: 1, absent: 0, given: true });
+        self.held.push(Held::new(verdict, true, u32::MAX));
     }
 
     /// What stands now: roots, the worst first, with what follows from them below them; else that it is healthy.
     pub(crate) fn verdicts(&self) -> Vec<Verdict> {
-        let mut all: Vec<Verdict> = self.held.iter().filter(|h| h.given).map(|h| h.verdict.clone()).collect();
-        all.sort_by_key(|v| (std::cmp::Reverse(v.severity), v.kind));
-        let mut roots = nest(all);
-        let converged = roots.iter().any(|v| v.kind == Kind::Converged);
+        let mut given: Vec<&Held> = self.held.iter().filter(|h| h.given).collect();
+        given.sort_by_key(|h| (std::cmp::Reverse(h.verdict.severity), h.verdict.kind));
+        let (damage, rest): (Vec<&Held>, Vec<&Held>) = given.into_iter().partition(|h| self.follows_large_steps(h));
+        let list = |held: Vec<&Held>| held.into_iter().map(|h| h.verdict.clone()).collect::<Vec<_>>();
+        let mut roots = match &self.large {
+            Some(large) if !damage.is_empty() => {
+                nest_below(large.verdict.clone(), self.exploded(&large.verdict), list(damage), list(rest))
+            }
+            _ => nest(list(rest)),
+        };
         if roots.iter().any(|v| v.severity >= Severity::Warn) {
             roots.retain(|v| v.kind != Kind::Converged);
-        } else if let Some(now) = self.recent.last().filter(|_| !converged) {
+        } else if let Some(now) = self.recent.last().filter(|_| roots.is_empty()) {
             let shallow = now.hidden() < LEAST_HIDDEN && now.time.is_empty();
             let (kind, severity) =
                 if shallow { (Kind::TooShallow, Severity::Note) } else { (Kind::Healthy, Severity::Good) };
@@ -167,53 +245,15 @@ impl Judge {
     }
 }
 
-fn is_event(kind: Kind) -> bool {
-    matches!(kind, Kind::NonFinite | Kind::GradientSpike)
+/// The verdicts on one pass.
+pub(crate) fn judge_once(sample: &Sample) -> Vec<Verdict> {
+    let mut judge = Judge::preflight();
+    judge.sample(sample, &Running::default());
+    judge.verdicts()
 }
 
 /// Whether two findings are about the same.
 fn same(a: &Verdict, b: &Verdict) -> bool {
     let by_path = matches!(a.kind, Kind::VanishingThroughTime | Kind::ExplodingThroughTime);
     a.kind == b.kind && (!by_path || a.paths == b.paths)
-}
-
-/// What the first explains, if both stand.
-const FOLLOWS: [(Kind, &[Kind]); 10] = {
-    use Kind::*;
-    [
-        (
-            NonFinite,
-            &[Vanishing, Exploding, Saturated, GradientSpike, UpdateTooLarge, LossStalled, ExplodingThroughTime],
-        ),
-        (Symmetric, &[Disconnected, Vanishing, Underflow, FrozenLayer, LossStalled]),
-        (DeadUnits, &[Disconnected, Vanishing, Underflow, FrozenLayer, LossStalled]),
-        (Disconnected, &[Vanishing, FrozenLayer, LossStalled]),
-        (Vanishing, &[FrozenLayer, Underflow, LossStalled]),
-        (Saturated, &[FrozenLayer, LossStalled]),
-        (Exploding, &[GradientSpike, UpdateTooLarge, AlwaysClipping, LossStalled]),
-        (VanishingThroughTime, &[FrozenLayer, Underflow, LossStalled]),
-        (ExplodingThroughTime, &[GradientSpike, UpdateTooLarge, AlwaysClipping, LossStalled]),
-        (AlwaysClipping, &[FrozenLayer, LossStalled]),
-    ]
-};
-
-/// Puts below each root what follows from it.
-fn nest(mut all: Vec<Verdict>) -> Vec<Verdict> {
-    for (root, follow) in FOLLOWS {
-        let Some(at) = all.iter().position(|v| v.kind == root) else { continue };
-        let (under, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|v| follow.contains(&v.kind));
-        all = rest;
-        let at = all.iter().position(|v| v.kind == root).unwrap_or(at.min(all.len().saturating_sub(1)));
-        all[at].under.extend(under);
-    }
-    // A large step explains a stalled loss only if nothing else does.
-    let stalled = all.iter().position(|v| v.kind == Kind::LossStalled);
-    let large = all.iter().any(|v| v.kind == Kind::UpdateTooLarge && v.severity >= Severity::Warn);
-    if let Some(at) = stalled.filter(|_| large) {
-        let verdict = all.remove(at);
-        if let Some(root) = all.iter_mut().find(|v| v.kind == Kind::UpdateTooLarge) {
-            root.under.push(verdict);
-        }
-    }
-    all
 }

@@ -18,8 +18,9 @@ pub(crate) const WIDTH_BAND: f64 = 3.0;
 pub(crate) const LEAST_HIDDEN: usize = 3;
 /// Passes of the start-up window, in which growth is a fault of the initialisation.
 pub(crate) const START_UP: u64 = 20;
-/// An activation that passes less of the signal than this is the cause of its shrinking (ours).
-pub(crate) const SMALL_SLOPE: f64 = 0.5;
+/// An activation that passes less of the signal than this is the cause of its shrinking (ours: a sigmoid passes at most 0.25; softplus,
+/// GELU and SiLU pass 0.5 where inputs are small, which is the weights' fault).
+pub(crate) const SMALL_SLOPE: f64 = 0.4;
 /// Weights that keep less than this share of what the activation needs are (ours).
 pub(crate) const SMALL_WEIGHTS: f64 = 0.9;
 

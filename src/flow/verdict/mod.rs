@@ -8,7 +8,7 @@ mod training;
 mod units;
 
 pub use judge::ClipAdvice;
-pub(super) use judge::{Judge, Running};
+pub(super) use judge::{Judge, Running, judge_once};
 pub(super) use text::number;
 
 use crate::flow::Origin;
@@ -207,7 +207,9 @@ pub enum Change {
     FewerLayers(usize),
     /// All biases of the forget gates.
     ForgetBias(f64),
-    /// Forget and input gates for memories of up to this many steps.
+    /// All biases of a GRU's update gates `z`, which keep the state.
+    UpdateBias(f64),
+    /// Forget and input gates, or a GRU's update gates, for memories of up to this many steps.
     Chrono(usize),
     /// Orthogonal recurrent weights.
     OrthogonalRecurrence,

@@ -246,6 +246,7 @@ impl fmt::Display for Change {
             Self::FewerLayers(1) => f.write_str("1 layer fewer"),
             Self::FewerLayers(n) => write!(f, "{n} layers fewer"),
             Self::ForgetBias(b) => write!(f, "forget bias {b}"),
+            Self::UpdateBias(b) => write!(f, "bias {b} of the update gate z"),
             Self::Chrono(t) => write!(f, "chrono init for {t} steps"),
             Self::OrthogonalRecurrence => f.write_str("orthogonal recurrent weights"),
             Self::ScaleRecurrence(c) => write!(f, "recurrent weights x{}", number(*c)),

@@ -41,8 +41,11 @@ pub(super) fn clipping(running: &Running) -> Option<Verdict> {
         let verdict = Verdict::new(Kind::AlwaysClipping, Severity::Warn, Cause::ClipLimit)
             .shows(Metric::ClipRate, rate, Limit::AtMost(CLIP_RATE))
             .shows(Metric::ClipCoef, coef, Limit::AtLeast(CLIP_COEF));
-        let advice = running.clip_advice().map_or(Change::LearningRate(coef), |a| Change::Clip(a.limit));
-        verdict.try_this(advice)
+        let verdict = match running.clip_advice() {
+            Some(advice) => verdict.try_this(Change::Clip(advice.limit)),
+            None => verdict,
+        };
+        verdict.try_this(Change::LearningRate(coef))
     })
 }
 
