@@ -23,7 +23,8 @@ pub struct LayerSample {
     pub f_factor: f64,
     /// The next layer's weights' part of it: `||dL/dh_l|| / ||dL/dz_(l+1)||`.
     pub w_factor: f64,
-    /// What random weights of the next layer's variance would give: `sqrt(outputs * Var W)` (Glorot and Bengio 2010, equation 6).
+    /// What random weights of the next layer's variance would give: `sqrt(inputs * Var W)`, its inputs being this layer's outputs
+    /// (Glorot and Bengio 2010, equation 6, for norms instead of the variance of an entry).
     pub w_expected: f64,
     /// Forward: `rms(h_l) / rms(h_(l-1))`.
     pub forward: f64,
@@ -78,11 +79,11 @@ pub struct ParamSample {
 }
 
 impl ParamSample {
-    /// `sqrt(rows * Var W)` of a matrix.
+    /// `sqrt(columns * Var W)` of a matrix: what `||W^T d|| / ||d||` is for random `W`, each column of which gives an entry of `W^T d`.
     fn expected(&self) -> f64 {
         let [rows, n] = self.size.map(|n| n.max(1) as f64);
         let mean = self.sum / n;
-        (rows * (self.value * self.value / n - mean * mean).max(0.0)).sqrt()
+        (n / rows * (self.value * self.value / n - mean * mean).max(0.0)).sqrt()
     }
 }
 
