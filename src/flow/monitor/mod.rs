@@ -51,6 +51,8 @@ pub enum Control {
 /// the [verdicts](Verdict), and pictures.
 ///
 /// Ratios do not change when the loss is scaled, so verdicts do not, either. Norms are f64, gradients those before clipping.
+/// A monitor is for one network: two that take turns have one each. Passes that are only looked at (an evaluation with a sweep of
+/// its own) do not belong to it, either. Several passes whose gradients are added up for one step may.
 /// Weights after an observed run are those of an unobserved one, bit for bit. Memory is bounded, however long the run.
 ///
 /// ```
@@ -137,8 +139,8 @@ struct Seen {
     params: HashMap<Arc<str>, (f64, f64)>,
 }
 
-/// Rows that are kept: one for each layer and measured pass.
-const ROWS: usize = 10_000;
+/// Rows that are kept: one for each layer, recurrent layer and parameter of a measured pass.
+const ROWS: usize = 30_000;
 /// Of so many measured passes, one keeps the distribution of its signals.
 const MAGNITUDES: u64 = 16;
 
@@ -196,7 +198,7 @@ impl Monitor {
         Self { strict: false, ..self }
     }
 
-    /// Also writes what it measures to a file: one JSON object a line for each layer and measured pass, as
+    /// Also writes what it measures to a file: one JSON object a line for each layer, recurrent layer and parameter of a measured pass, as
     /// [`Report::jsonl`] has them.
     ///
     /// # Errors
