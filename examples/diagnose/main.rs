@@ -7,7 +7,7 @@ mod patient;
 mod study;
 mod train;
 
-use chainrule::{prelude::*, with_threads};
+use chainrule::{flow::Plot, prelude::*, with_threads};
 use clap::{Parser, builder::PossibleValuesParser};
 use common::{
     claims::Claims,
@@ -34,6 +34,9 @@ struct Options {
     /// Writes the report of the training as one HTML page: of the network of --only as it was, else of the first
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// Writes the picture of the gains and their factors of the same training as SVG
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// Where random numbers begin
     #[arg(long, default_value_t = 42)]
     seed: u64,
@@ -60,6 +63,7 @@ fn main() {
 fn show(options: &Options) -> Result<(), Error> {
     let (quick, seed) = (options.quick, options.seed);
     let page = options.report.as_deref().map(Picture::open).transpose()?;
+    let picture = options.svg.as_deref().map(Picture::open).transpose()?;
     let digits = Rc::new(Digits::load(&repository())?);
     let (mut rows, mut claims) = (vec![], Claims::default());
     let (sick, healthy): (Vec<_>, Vec<_>) =
@@ -77,8 +81,10 @@ fn show(options: &Options) -> Result<(), Error> {
         rows.push(study(&cases::rows(&digits, seed), seed, &mut claims)?);
     }
     table(&rows);
-    if let (Some(page), Some(row)) = (page, rows.first()) {
-        page.write_report(&row.sick.as_ref().unwrap_or(&row.well).report)?;
+    if let Some(report) = rows.first().map(|row| &row.sick.as_ref().unwrap_or(&row.well).report) {
+        page.map_or(Ok(()), |page| page.write_report(report))?;
+        let nothing = || Error::new(ErrorKind::BadData, "--svg: this network has no gains to draw; --only names another");
+        picture.map_or(Ok(()), |picture| picture.write(&report.figure(Plot::Gains).ok_or_else(nothing)?))?;
     }
     claims.check()
 }
