@@ -75,7 +75,7 @@ impl Chain {
     }
 
     /// The ops that read a node and lead to the loss, the last one first.
-    pub(super) fn readers(&self, node: usize) -> impl Iterator<Item = usize> {
+    pub(crate) fn readers(&self, node: usize) -> impl Iterator<Item = usize> {
         (node + 1..=self.root).rev().filter(move |i| self.inputs(*i).contains(&(node as u32)))
     }
 }
