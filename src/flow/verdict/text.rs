@@ -104,8 +104,8 @@ impl Verdict {
                 )
             }
             Kind::VanishingThroughTime if self.n(Rho) == 0.0 => format!(
-                "nothing is left of a gradient after {} steps; the sequence has {}",
-                number(self.n(Horizon)),
+                "nothing is left of a gradient after {:.0} steps; the sequence has {}",
+                self.n(Horizon),
                 self.n(Steps)
             ),
             Kind::VanishingThroughTime => format!(
