@@ -3,8 +3,8 @@
 mod stacks;
 
 use chainrule::{
-    flow::{Cause, Direction, Kind, Monitor, Sampling, Severity},
-    optim::ReportUpdates,
+    flow::{self, Cause, Direction, Kind, Monitor, Sampling, Severity},
+    optim::{self, ReportUpdates},
     prelude::*,
 };
 use stacks::*;
@@ -163,4 +163,134 @@ fn two_networks_have_two_monitors() {
         loss.backward_with(&well, &mut second).unwrap();
     }
     assert_eq!((first.report().kinds(), second.report().kinds()), (vec![Kind::Vanishing], vec![Kind::Healthy]));
+}
+
+// ---- steps of several passes, skipped steps, other orders ----------------------------------------------------------------
+
+/// The gradients of two passes are added up for one step: its size is credited, and it is the same as that of one pass.
+#[test]
+fn steps_of_added_gradients_are_measured() {
+    for sampling in [Sampling::Every(1), Sampling::default(), Sampling::Every(4)] {
+        let (x, y) = batch(16, 24, &mut Rng::seed(5));
+        let mut net = healthy_net(4);
+        let (mut tape, mut mon) = (Tape::new(), Monitor::new().sampling(sampling));
+        let mut opt = (mon.updates(), ClipGlobalNorm::new(1e-3), Sgd::new(1.0));
+        for _ in 0..40 {
+            let mut sum: Option<Grads> = None;
+            for _ in 0..2 {
+                let loss = net.forward(&tape.begin().constant(&x)).softmax_cross_entropy(&y);
+                let g = loss.backward_with(&net, &mut mon).unwrap();
+                match &mut sum {
+                    Some(sum) => sum.add(&g).unwrap(),
+                    None => sum = Some(g),
+                }
+            }
+            mon.step(&opt.step(&mut net, &sum.unwrap()).unwrap());
+        }
+        let report = mon.report();
+        let told = report.samples().iter().filter(|s| !s.layers[0].update.is_nan()).count();
+        assert!(2 * told >= report.samples().len(), "{told} of {}", report.samples().len());
+        // Of the very first pass nobody knows yet that steps will come.
+        assert!(report.norms().skip(1).all(|(_, _, coef)| coef < 1.0), "only sums have norms, and all were clipped");
+        for s in report.samples() {
+            assert!(s.layers.iter().all(|l| l.weight > 0.0 && l.signal.is_finite()), "{s:?}");
+        }
+    }
+}
+
+#[test]
+fn a_report_in_the_middle_of_a_step_loses_nothing() {
+    let (x, y) = batch(16, 24, &mut Rng::seed(5));
+    let (mut net, mut tape, mut mon) = (healthy_net(4), Tape::new(), Monitor::new());
+    let mut opt = (mon.updates(), Sgd::new(1e-3));
+    for pass in 0..3 {
+        let loss = net.forward(&tape.begin().constant(&x)).softmax_cross_entropy(&y);
+        let g = loss.backward_with(&net, &mut mon).unwrap();
+        assert_eq!(mon.report().samples().len(), pass + 1);
+        mon.step(&opt.step(&mut net, &g).unwrap());
+    }
+    let report = mon.report();
+    assert_eq!(report.samples().len(), 3);
+    let told = |s: &flow::Sample| s.layers.iter().all(|l| l.update > 0.0);
+    assert!(report.samples()[1..].iter().all(told), "{report}");
+}
+
+/// Frozen matrices and skipped steps leave no hole in what is known of the weights.
+#[test]
+fn weights_that_no_step_wrote_are_known() {
+    let (x, y) = batch(16, 24, &mut Rng::seed(5));
+    let (mut net, mut tape, mut mon) = (healthy_net(4), Tape::new(), Monitor::new());
+    let mut opt = (mon.updates(), optim::Groups::new().freeze("hidden.1"), Sgd::new(1e-3));
+    for pass in 0..12 {
+        let loss = net.forward(&tape.begin().constant(&x)).softmax_cross_entropy(&y);
+        let g = loss.backward_with(&net, &mut mon).unwrap();
+        if pass % 4 != 3 {
+            mon.step(&opt.step(&mut net, &g).unwrap());
+        }
+    }
+    for s in mon.report().samples() {
+        assert!(s.layers.iter().all(|l| l.weight > 0.0), "pass {}: {:?}", s.step, s.layers);
+        assert!(s.layers[..3].iter().all(|l| l.w_expected > 0.0));
+        assert!(s.layers[1].update.is_nan());
+    }
+}
+
+#[test]
+fn a_watched_parameter_leads_to_the_loss_as_before() {
+    let net = Param::new(Tensor::<f32>::ones([2, 2]));
+    let (mut tape, mut mon) = (Tape::new(), Monitor::new());
+    tape.begin().param(&net).watch("kernel").square().sum().backward_with(&net, &mut mon).unwrap();
+    let report = mon.report();
+    assert!(report.get(Kind::Disconnected).is_none() && report.samples()[0].params[0].connected, "{report}");
+    assert_eq!(report.samples()[0].params[0].value, 2.0);
+}
+
+#[test]
+fn of_several_readers_the_steep_one_is_named_with_the_others_counted() {
+    let net = Dense::<f32>::new(3, 3, &mut Rng::seed(1));
+    let mut tape = Tape::new();
+    let z = net.forward(&tape.begin().constant(&Tensor::ones([2, 3])));
+    let h = z - z;
+    let sum = (h.sqrt() + h * 2.0).sum();
+    let text = sum.backward_with(&net, &mut Monitor::new()).unwrap_err().to_string();
+    assert!(text.contains("the rule of sqrt at ") && text.contains("(or that of the other op"), "{text}");
+}
+
+/// What does not lead to the loss may be what it likes, and so may constants as long as the loss is finite.
+#[test]
+fn numbers_beside_the_way_may_be_infinite() {
+    let net = Dense::<f32>::new(3, 3, &mut Rng::seed(1));
+    let (mut tape, mut mon) = (Tape::new(), Monitor::new());
+    let r = tape.begin();
+    let z = net.forward(&r.constant(&Tensor::ones([2, 3])));
+    let _logged = (z * 0.0).ln();
+    let mask = r.constant(&Tensor::new([3], vec![1.0, 0.0, 1.0])).ln();
+    (z + mask).softmax().square().sum().backward_with(&net, &mut mon).unwrap();
+    assert!(!mon.has(Kind::NonFinite));
+}
+
+/// A lenient monitor lets the links decide: the weights are those of an unobserved run, and the verdict is there.
+#[test]
+fn a_lenient_monitor_is_no_obstacle() {
+    let mut x = Tensor::ones([2, 3]);
+    let train = |bad: &mut Tensor, mon: &mut Option<Monitor>| {
+        let (mut net, mut tape) = (Dense::<f32>::new(3, 3, &mut Rng::seed(1)), Tape::new());
+        let mut opt = (ClipGlobalNorm::new(1.0).non_finite(optim::NonFinite::Skip), Sgd::new(0.1));
+        for pass in 0..30 {
+            bad.data_mut()[2] = if pass == 3 || pass == 25 { f32::NAN } else { 1.0 };
+            let loss = net.forward(&tape.begin().constant(bad)).square().mean();
+            let g = loss.backward_with(&net, mon).unwrap();
+            let report = opt.step(&mut net, &g).unwrap();
+            if let Some(mon) = mon {
+                mon.step(&report);
+            }
+        }
+        net.weight.value
+    };
+    let mut mon = Some(Monitor::new().lenient());
+    assert_eq!(train(&mut x, &mut mon).data(), train(&mut x, &mut None).data());
+    let report = mon.unwrap().report();
+    assert!(report.verdicts().iter().chain(report.past()).any(|v| v.kind == Kind::NonFinite), "{report}");
+    let bad = report.samples().iter().find(|s| s.step == 3).unwrap();
+    assert!(bad.layers[0].counts.nan > 0, "{bad:?}");
 }

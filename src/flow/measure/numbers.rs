@@ -33,10 +33,11 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Of numbers that are all finite.
-    pub(crate) fn of<F: Real>(t: &Tensor<F>) -> Self {
+    pub(crate) fn of<F: Real>(t: &Tensor<F>, finite: bool) -> Self {
         let [zero, small] = F::tiny(t.data());
-        Self { all: t.data().len(), nan: 0, infinite: 0, subnormal: small - zero, zero }
+        let count = |f: fn(&F) -> bool| if finite { 0 } else { t.data().iter().filter(|x| f(x)).count() };
+        let (nan, infinite) = (count(|x| x.is_nan()), count(|x| x.is_infinite()));
+        Self { all: t.data().len(), nan, infinite, subnormal: small - zero, zero }
     }
 }
 

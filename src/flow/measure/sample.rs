@@ -23,7 +23,8 @@ pub struct LayerSample {
     pub f_factor: f64,
     /// The next layer's weights' part of it: `||dL/dh_l|| / ||dL/dz_(l+1)||`.
     pub w_factor: f64,
-    /// What random weights of the next layer's variance would give: `sqrt(outputs * Var W)` (Glorot and Bengio 2010, equation 6).
+    /// What random weights of the next layer's variance would give: `sqrt(inputs * Var W)`, its inputs being this layer's outputs
+    /// (Glorot and Bengio 2010, equation 6, for norms instead of the variance of an entry).
     pub w_expected: f64,
     /// Forward: `rms(h_l) / rms(h_(l-1))`.
     pub forward: f64,
@@ -52,7 +53,7 @@ pub struct LayerSample {
     /// Which of the sample's parameters are its matrices.
     pub(crate) matrices: Vec<usize>,
     pub(crate) magnitudes: Option<Arc<Magnitudes>>,
-    /// Of a matrix: whether all of it is 0, and how many pairs of equal rows it has; at the first pass only.
+    /// Of a matrix: whether all of it is 0, and how many pairs of equal rows it has; at the first pass, and while that lasts.
     pub(crate) start: (bool, usize),
 }
 
@@ -78,11 +79,11 @@ pub struct ParamSample {
 }
 
 impl ParamSample {
-    /// `sqrt(rows * Var W)` of a matrix.
+    /// `sqrt(columns * Var W)` of a matrix: what `||W^T d|| / ||d||` is for random `W`, each column of which gives an entry of `W^T d`.
     fn expected(&self) -> f64 {
         let [rows, n] = self.size.map(|n| n.max(1) as f64);
         let mean = self.sum / n;
-        (rows * (self.value * self.value / n - mean * mean).max(0.0)).sqrt()
+        (n / rows * (self.value * self.value / n - mean * mean).max(0.0)).sqrt()
     }
 }
 
@@ -175,7 +176,7 @@ impl Sample {
         self.layers.len().saturating_sub(1)
     }
 
-    /// Takes from a step how far the parameters went, and where from if that is not known yet.
+    /// Takes from a step how far the parameters went, and where from if that was not read.
     pub(crate) fn moved<'a>(&mut self, moves: impl Iterator<Item = (&'a str, Moved)>, at: &HashMap<Arc<str>, usize>) {
         for (path, moved) in moves {
             let Some(param) = at.get(path).map(|i| &mut self.params[*i]) else { continue };
@@ -186,14 +187,28 @@ impl Sample {
         }
     }
 
+    /// Fills in what neither was read nor told by a step: a parameter that no step moved is as it was.
+    pub(crate) fn remember(&mut self, known: &mut HashMap<Arc<str>, (f64, f64)>) {
+        for param in &mut self.params {
+            if param.value.is_nan() {
+                (param.value, param.sum) = known.get(&param.path).copied().unwrap_or((f64::NAN, f64::NAN));
+            } else {
+                known.insert(param.path.clone(), (param.value, param.sum));
+            }
+        }
+    }
+
     /// Computes what follows from the parameters.
     pub(crate) fn weigh(&mut self) {
         for k in 0..self.layers.len() {
             let own = || self.layers[k].matrices.iter().map(|at| &self.params[*at]);
             let weight = own().map(|p| p.value * p.value).sum::<f64>().sqrt();
-            let change = own().map(|p| (p.update * p.value).powi(2)).sum::<f64>().sqrt();
+            // One that no step wrote, such as a frozen one, has not moved.
+            let told = || own().filter(|p| !p.update.is_nan());
+            let change = told().map(|p| (p.update * p.value).powi(2)).sum::<f64>().sqrt();
             let expected = own().next_back().map_or(f64::NAN, ParamSample::expected);
-            (self.layers[k].weight, self.layers[k].update) = (weight, change / weight);
+            let update = if told().next().is_some() { change / weight } else { f64::NAN };
+            (self.layers[k].weight, self.layers[k].update) = (weight, update);
             if let Some(before) = k.checked_sub(1) {
                 self.layers[before].w_expected = expected;
             }

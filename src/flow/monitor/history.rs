@@ -40,8 +40,8 @@ impl History {
         }
     }
 
-    pub(crate) fn samples(&self) -> &[Sample] {
-        &self.samples
+    pub(crate) fn into_samples(self) -> Vec<Sample> {
+        self.samples
     }
 }
 
@@ -53,7 +53,7 @@ fn bare_unless(sample: &mut Sample, at: u64) {
 }
 
 fn rows(sample: &Sample) -> usize {
-    (sample.layers.len() + sample.time.len()).max(1)
+    (sample.layers.len() + sample.time.len() + sample.params.len()).max(1)
 }
 
 /// A number of each pass, and another one beside it: neighbours are joined when there are many, and the larger stays.
