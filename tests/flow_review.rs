@@ -144,7 +144,7 @@ fn a_run_has_its_certificate() {
     }
     let report = monitor.report();
     assert_eq!(report.kinds(), [Kind::VanishingThroughTime], "{report}");
-    assert!(report.to_string().contains("at the first pass: below 1, so it was certain to vanish"), "{report}");
+    assert!(report.to_string().contains("when last measured: below 1, so it was certain to vanish"), "{report}");
 }
 
 /// Every twentieth pass: growth at the start is told by the first three samples.
@@ -269,11 +269,15 @@ fn one_lucky_batch_is_no_minimum() {
     assert!(report.samples().last().unwrap().total < -1.0 || report.samples().last().unwrap().total > 1.0);
 }
 
-/// Norms of a given length, thirty of them equal.
+/// The passes of norms of a given length that end a spike.
 fn spikes(norms: impl Iterator<Item = f64>) -> Vec<u64> {
+    spikes_of(Monitor::new().sampling(Sampling::Off), norms).0
+}
+
+fn spikes_of(mut monitor: Monitor, norms: impl Iterator<Item = f64>) -> (Vec<u64>, Report) {
     let net = Dense::<f64>::new(2, 2, &mut Rng::seed(1));
     let x = inputs(1, 2, 2);
-    let (mut tape, mut monitor, mut seen) = (Tape::new(), Monitor::new().sampling(Sampling::Off), vec![]);
+    let (mut tape, mut seen) = (Tape::new(), vec![]);
     for (pass, norm) in norms.enumerate() {
         let loss = net.forward(&tape.begin().constant(&x)).sum();
         loss.backward_with(&net, &mut monitor).unwrap();
@@ -283,7 +287,15 @@ fn spikes(norms: impl Iterator<Item = f64>) -> Vec<u64> {
             seen.push(pass as u64);
         }
     }
-    seen
+    (seen, monitor.report())
+}
+
+/// The second spike stands as long as the first did: ten samples, of every tenth pass.
+#[test]
+fn a_second_spike_stands_as_long_as_the_first() {
+    let norms = |passes: u32| (0..passes).map(|k| if k == 40 || k == 60 { 100.0 } else { 1.0 });
+    let stands = |passes| spikes_of(Monitor::new(), norms(passes)).1.get(Kind::GradientSpike).is_some();
+    assert!(stands(146) && !stands(170));
 }
 
 fn clipped(norm: f64) -> Clipped {

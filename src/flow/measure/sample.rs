@@ -110,7 +110,7 @@ pub struct TimeSample {
     pub gate: f64,
     /// `log10` of that gate's product over all steps.
     pub gate_product: f64,
-    /// The largest singular value of a simple network's recurrent weights, or a little more; at the first pass only.
+    /// The largest singular value of a simple network's recurrent weights, or a little more; at the first pass, and seldom later.
     pub sigma: f64,
     /// `log10 ||g_t||`, at most 64 steps of it, from the first to the last.
     pub profile: Vec<f64>,

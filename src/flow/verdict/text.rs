@@ -206,9 +206,9 @@ impl Verdict {
         parts.join(", ")
     }
 
-    /// What a bound for the largest singular value proves; it is known of the first pass only.
+    /// What a bound for the largest singular value proves; it is measured when a run begins, and seldom later.
     fn certificate(&self, sigma: f64) -> String {
-        let (verb, when) = if self.steps.end <= 1 { ("is", "") } else { ("was", " at the first pass") };
+        let (verb, when) = if self.steps.end <= 1 { ("is", "") } else { ("was", " when last measured") };
         let certain = if sigma < 1.0 { format!(": below 1, so it {verb} certain to vanish") } else { String::new() };
         let bound = number(sigma);
         format!("; the largest singular value of the recurrent weights {verb} at most {bound}{when}{certain}")
