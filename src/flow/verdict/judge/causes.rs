@@ -58,7 +58,8 @@ fn reaches(cause: &Verdict, v: &Verdict) -> bool {
     if !cause.layers.is_empty() && !v.layers.is_empty() {
         return v.layers.start < cause.layers.end;
     }
-    let inside = |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let joins = |b: &str, rest: &str| b.is_empty() || rest.is_empty() || rest.starts_with('.');
+    let inside = |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| joins(b, rest));
     let same = |a: &str, b: &str| inside(a, b) || inside(b, a);
     let either = cause.paths.is_empty() || v.paths.is_empty();
     either || cause.paths.iter().any(|a| v.paths.iter().any(|b| same(a, b)))
