@@ -83,7 +83,8 @@ fn show(options: &Options) -> Result<(), Error> {
     table(&rows);
     if let Some(report) = rows.first().map(|row| &row.sick.as_ref().unwrap_or(&row.well).report) {
         page.map_or(Ok(()), |page| page.write_report(report))?;
-        let nothing = || Error::new(ErrorKind::BadData, "--svg: this network has no gains to draw; --only names another");
+        let nothing =
+            || Error::new(ErrorKind::BadData, "--svg: this network has no gains to draw; --only names another");
         picture.map_or(Ok(()), |picture| picture.write(&report.figure(Plot::Gains).ok_or_else(nothing)?))?;
     }
     claims.check()

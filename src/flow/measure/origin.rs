@@ -89,7 +89,7 @@ impl Chain {
     }
 
     /// The ops that read a node and lead to the loss, the last one first.
-    pub(super) fn readers(&self, node: usize) -> impl Iterator<Item = usize> {
+    pub(crate) fn readers(&self, node: usize) -> impl Iterator<Item = usize> {
         let reads = move |i: &usize| self.roles[*i].leads && self.inputs(*i).contains(&(node as u32));
         (node + 1..=self.root).rev().filter(reads)
     }

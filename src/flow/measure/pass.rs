@@ -3,6 +3,7 @@ use super::{
     Chain, Counts, Direction, LayerSample, Magnitudes, Origin, ParamSample, Sample, Stage, TimeSample,
     chain::Trained,
     numbers::{active, log_norm, norm, root, slopes},
+    sigma::sigma,
 };
 use crate::{
     core::{Cotangent, Gradient, Recorded},
@@ -274,31 +275,6 @@ fn joint(logs: impl Iterator<Item = f64> + Clone) -> f64 {
         return top;
     }
     top + 0.5 * logs.map(|log| 100f64.powf(log - top)).sum::<f64>().log10()
-}
-
-/// The largest singular value of a square matrix, by power iteration on `W^T W`.
-fn sigma<F: Real>(w: &Tensor<F>) -> f64 {
-    let n = w.shape()[1];
-    // Not a vector of ones: that may lie in the kernel.
-    let mut v: Vec<f64> = (0..n).map(|i| 1.0 + 0.5 * ((i * i + 1) as f64).sin()).collect();
-    let norm = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
-    let mut sigma = 0.0;
-    for _ in 0..30 {
-        let scale = norm(&v);
-        if scale == 0.0 {
-            return 0.0;
-        }
-        v.iter_mut().for_each(|x| *x /= scale);
-        let mut next = vec![0.0; n];
-        let mut squares = 0.0;
-        for row in w.data().chunks_exact(n) {
-            let y: f64 = row.iter().zip(&v).map(|(w, v)| w.f64() * v).sum();
-            squares += y * y;
-            next.iter_mut().zip(row).for_each(|(x, w)| *x += w.f64() * y);
-        }
-        (v, sigma) = (next, squares.sqrt());
-    }
-    sigma
 }
 
 /// Whether a matrix is 0, and how many of its rows equal another.

@@ -97,9 +97,9 @@ pub struct TimeSample {
     pub op: &'static str,
     /// How many steps the sequence has.
     pub steps: usize,
-    /// The factor of one step back, see [`InTime::rho`].
+    /// The factor of one step back, see [`InTime::rho`]; 0 if the gradient ends in an exact 0.
     pub rho: f64,
-    /// After how many steps 1 % of a gradient is left, see [`InTime::horizon`].
+    /// After how many steps 1 % of a gradient is left, see [`InTime::horizon`], or nothing.
     pub horizon: f64,
     /// In pre-flight, the factor of one step back over the whole sequence of a gradient that starts at the last step only; else
     /// NaN.
@@ -110,7 +110,7 @@ pub struct TimeSample {
     pub gate: f64,
     /// `log10` of that gate's product over all steps.
     pub gate_product: f64,
-    /// The largest singular value of a simple network's recurrent weights; at the first pass only.
+    /// The largest singular value of a simple network's recurrent weights, or a little more; at the first pass, and seldom later.
     pub sigma: f64,
     /// `log10 ||g_t||`, at most 64 steps of it, from the first to the last.
     pub profile: Vec<f64>,
@@ -127,12 +127,13 @@ impl TimeSample {
         let name = if layer.op == "gru" { "z" } else { "f" };
         let n = layer.total.len();
         let kept = n.min(64);
+        let (rho, horizon) = layer.fate();
         Self {
             path: layer.path.as_str().into(),
             op: layer.op,
             steps: n,
-            rho: nan(layer.rho()),
-            horizon: nan(layer.horizon()),
+            rho,
+            horizon,
             probed_rho: f64::NAN,
             probed_horizon: f64::NAN,
             gate: nan(layer.mean_gate(name)),

@@ -89,9 +89,9 @@ impl Preflight {
     ) -> Result<Report, Error> {
         let mut tape = Tape::new();
         let report = look::look(net, self.seed, &mut tape, &|r| Some(loss(r)))?;
-        let mut report = report.expect("a loss was recorded");
+        let (mut report, activations) = report.expect("a loss was recorded");
         if self.trials {
-            trial::remedies(&mut report, net, &loss, self.seed, &mut tape)?;
+            trial::remedies(&mut report, net, &loss, &activations, self.seed, &mut tape)?;
         }
         Ok(report)
     }

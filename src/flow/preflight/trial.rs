@@ -16,6 +16,7 @@ pub(super) fn remedies<F: Real, N: Module<F>>(
     report: &mut Report,
     net: &N,
     loss: &impl for<'t> Fn(&'t Recording<F>) -> Var<'t, F>,
+    activations: &[usize],
     seed: u64,
     tape: &mut Tape<F>,
 ) -> Result<(), Error> {
@@ -28,7 +29,7 @@ pub(super) fn remedies<F: Real, N: Module<F>>(
             remedy.tried = match &remedy.change {
                 Change::FewerLayers(n) => Some(fewer(&sample, *n)),
                 change => {
-                    let trial = Trial { sample: &sample, verdict: &about, peers: &peers, change };
+                    let trial = Trial { sample: &sample, verdict: &about, peers: &peers, change, activations };
                     if trial.fits() { trial.run(net, loss, seed, tape)? } else { None }
                 }
             };
@@ -77,6 +78,8 @@ struct Trial<'a> {
     verdict: &'a Verdict,
     peers: &'a [Arc<str>],
     change: &'a Change,
+    /// Places of hidden activations on the recording.
+    activations: &'a [usize],
 }
 
 impl Trial<'_> {
@@ -105,30 +108,36 @@ impl Trial<'_> {
     ) -> Result<Option<Outcome>, Error> {
         let report = look(net, seed, tape, &|r| {
             let value = loss(r);
-            if let Change::Activation(to, _) = self.change
-                && !self.replace_activations(r, to)
-            {
+            let mut replaced = self.replace_values(net, r, &mut Rng::seed(seed ^ 0x7e57));
+            if let Change::Activation(to, _) = self.change {
+                replaced = self.replace_activations(r, to);
+            }
+            if replaced == 0 {
                 return None;
             }
-            self.replace_values(net, r, &mut Rng::seed(seed ^ 0x7e57));
             r.replay();
             Some(value)
         })?;
-        Ok(report.and_then(|report| self.outcome(&report)))
+        Ok(report.and_then(|(report, _)| self.outcome(&report)))
     }
 
-    fn replace_values<F: Real, N: Module<F>>(&self, net: &N, r: &Recording<F>, rng: &mut Rng) {
+    /// How many were replaced.
+    fn replace_values<F: Real, N: Module<F>>(&self, net: &N, r: &Recording<F>, rng: &mut Rng) -> usize {
+        let mut replaced = 0;
         net.visit(|path, p| {
             let path = path.to_string();
             let recorded = self.sample.params.iter().any(|known| *known.path == *path && !known.value.is_nan());
             if let Some(other) = self.value_of(&path, p, rng).filter(|_| recorded) {
                 r.replace_leaf(r.param(p), &other);
+                replaced += 1;
             }
         });
+        replaced
     }
 
     fn outcome(&self, report: &Report) -> Option<Outcome> {
-        let worst = report.verdicts.iter().filter(|v| v.severity >= Severity::Warn).max_by_key(|v| v.severity);
+        let all = report.verdicts.iter().map(Verdict::worst);
+        let worst = all.filter(|v| v.severity >= Severity::Warn).max_by_key(|v| v.severity);
         let left = worst.map(|v| (v.kind, v.severity));
         let now = report.samples.last();
         let time = matches!(self.verdict.kind, Kind::VanishingThroughTime | Kind::ExplodingThroughTime);
@@ -141,19 +150,19 @@ impl Trial<'_> {
         Some(Outcome { rate, total, left })
     }
 
-    fn replace_activations<F: Real>(&self, r: &Recording<F>, to: &str) -> bool {
-        let mut known: Vec<&str> = self.sample.layers.iter().filter_map(|l| l.activation).collect();
+    /// How many were replaced: those of hidden layers.
+    fn replace_activations<F: Real>(&self, r: &Recording<F>, to: &str) -> usize {
+        let hidden = &self.sample.layers[..self.sample.hidden()];
+        let mut known: Vec<&str> = hidden.iter().filter_map(|l| l.activation).collect();
         known.sort_unstable();
         known.dedup();
-        let mut replaced = 0;
-        for from in known.into_iter().filter(|from| ACTIVATIONS.contains(from) && *from != to) {
-            replaced += match to {
-                "relu" => r.replace_ops(from, formula::Relu {}),
-                "leaky_relu" => r.replace_ops(from, formula::LeakyRelu { slope: 0.01 }),
-                _ => 0,
-            };
-        }
-        replaced > 0
+        let others = known.into_iter().filter(|from| ACTIVATIONS.contains(from) && *from != to);
+        let replace = |from| match to {
+            "relu" => r.replace_ops_at(self.activations, from, formula::Relu {}),
+            "leaky_relu" => r.replace_ops_at(self.activations, from, formula::LeakyRelu { slope: 0.01 }),
+            _ => 0,
+        };
+        others.map(replace).sum()
     }
 
     /// Another value for a parameter, if the change is about it.

@@ -114,10 +114,10 @@ impl Report {
     /// For tests.
     ///
     /// # Errors
-    /// [`ErrorKind::Observer`] with the text of all verdicts if one is a warning or worse.
+    /// [`ErrorKind::Observer`] with the text of all verdicts that are a warning or worse, or have one under them.
     pub fn assert_healthy(&self) -> Result<(), Error> {
         let wrong: Vec<String> =
-            self.verdicts.iter().filter(|v| v.severity >= Severity::Warn).map(ToString::to_string).collect();
+            self.verdicts.iter().filter(|v| v.worst().severity >= Severity::Warn).map(ToString::to_string).collect();
         if wrong.is_empty() {
             return Ok(());
         }

@@ -66,7 +66,7 @@ fn left_of(now: &Sample) -> Option<f64> {
     known.then(|| 10f64.powf((hidden[first].signal - hidden[hidden.len() - 1].signal) / gains as f64))
 }
 
-pub(super) fn judge(window: &[Sample], damage: bool) -> Option<Verdict> {
+pub(super) fn judge(window: &[Sample], growth_counts: bool) -> Option<Verdict> {
     let now = window.last()?;
     if now.hidden() < LEAST_HIDDEN {
         return None;
@@ -114,7 +114,7 @@ pub(super) fn judge(window: &[Sample], damage: bool) -> Option<Verdict> {
         let verdict = if scale > 1.05 { verdict.try_this(Change::ScaleWeights(round(scale))) } else { verdict };
         return Some(if fewer < now.hidden() { verdict.try_this(Change::FewerLayers(fewer)) } else { verdict });
     }
-    if grows && (rate(up) > EXPLODING_RATE || severe) && (now.step < START_UP || damage) {
+    if grows && (rate(up) > EXPLODING_RATE || severe) && growth_counts {
         let verdict = finish(
             Verdict::new(Kind::Exploding, severity, Cause::LargeWeights),
             Limit::AtMost(10f64.powf(EXPLODED.max(band.noise))),

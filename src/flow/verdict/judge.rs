@@ -1,13 +1,18 @@
 //! From findings in one sample to verdicts over time: when they are given, taken back, and what follows from what.
 mod causes;
+mod large;
+mod leaving;
 mod running;
 
 pub use running::ClipAdvice;
 pub(crate) use running::Running;
 
 use super::{Cause, Kind, Limit, Metric, Severity, Verdict, depth, limits::*, time, training, units};
-use crate::flow::{LayerSample, Origin, Sample};
-use causes::{DAMAGE, may_follow, nest, nest_below};
+use crate::flow::{Origin, Sample};
+use causes::{nest, nest_below};
+use large::Large;
+use leaving::Leaving;
+use std::{collections::HashMap, sync::Arc};
 
 /// A verdict, given or on its way.
 #[derive(Clone, Debug)]
@@ -18,16 +23,6 @@ struct Held {
     absent: u32,
     given: bool,
     /// Samples from the last one with a step that was too large to the first one that showed it.
-    calm: u32,
-}
-
-/// Steps that were too large, from the first to the last.
-#[derive(Clone, Debug)]
-struct Large {
-    /// The worst of them.
-    verdict: Verdict,
-    given: bool,
-    /// Samples since the last one.
     calm: u32,
 }
 
@@ -48,6 +43,11 @@ pub(crate) struct Judge {
     past: Vec<Verdict>,
     preflight: bool,
     recent: Vec<Sample>,
+    /// Samples so far.
+    seen: u32,
+    leaving: Leaving,
+    /// The last known bounds for the largest singular values of recurrent weights.
+    sigmas: HashMap<Arc<str>, f64>,
     large: Option<Large>,
     /// Whether most units of a layer were silent at the first sample.
     silent: Option<bool>,
@@ -61,12 +61,24 @@ impl Judge {
 
     /// A measured pass.
     pub(crate) fn sample(&mut self, now: &Sample, running: &Running) {
+        let mut now = now.clone();
+        self.leaving.mask(&mut now);
+        self.seen = self.seen.saturating_add(1);
+        let known = now.time.iter().filter(|t| !t.sigma.is_nan());
+        self.sigmas.extend(known.map(|t| (t.path.clone(), t.sigma)));
+        let found = self.find(&now, running);
+        self.take(now.step, found);
+    }
+
+    /// What one sample shows, and what each finding needs.
+    fn find(&mut self, now: &Sample, running: &Running) -> Vec<(Verdict, Needs)> {
         self.recent.push(now.clone());
         if self.recent.len() > MEDIAN {
             self.recent.remove(0);
         }
         self.silent.get_or_insert_with(|| now.layers.iter().any(|l| l.silent > DEAD));
-        let damage = running.damage() || now.layers.iter().any(|l| l.update > UPDATE_LARGE);
+        let start_up = now.step < START_UP || self.seen <= FIRE;
+        let growth_counts = start_up || running.damage() || training::moving(now).any(|m| m.update > UPDATE_LARGE);
         let usual = Needs(FIRE, 0);
         let mut found: Vec<(Verdict, Needs)> = vec![];
         let mut add = |verdict: Option<Verdict>, needs| found.extend(verdict.map(|v| (v, needs)));
@@ -76,7 +88,7 @@ impl Judge {
         add(symmetric, Needs(1, 0));
         add(units::dead(now, self.preflight), Needs(1, 0));
         add(units::saturated(now), usual);
-        add(depth::judge(&self.recent, damage), usual);
+        add(depth::judge(&self.recent, growth_counts), usual);
         add(units::underflow(now), usual);
         // A layer before a matrix of zeros gets exactly 0: the zeros say so themselves.
         let zero = units::zero(now).filter(|_| !silent_by_zeros).map(|mut v| {
@@ -88,19 +100,19 @@ impl Judge {
         let structural = found.iter().any(|(v, _)| v.kind == Kind::Disconnected);
         let mut add = |verdict: Option<Verdict>, needs| found.extend(verdict.map(|v| (v, needs)));
         add(zero.filter(|_| !structural), Needs(ZERO_SAMPLES, 0));
-        time::judge(now, damage).into_iter().for_each(|v| add(Some(v), usual));
+        time::judge(now, growth_counts, &self.sigmas).into_iter().for_each(|v| add(Some(v), usual));
         if !self.preflight {
             add(training::updates(now), Needs(UPDATE_SAMPLES, 0));
             add(training::frozen(now, running), Needs(FIRE, FROZEN_STEPS));
             add(training::clipping(running), usual);
-            add(training::stalled(running), usual);
+            add(training::stalled(now, running), usual);
             add(training::converged(running), usual);
         }
-        self.take(now.step, found);
+        found
     }
 
     fn take(&mut self, step: u64, mut found: Vec<(Verdict, Needs)>) {
-        for held in self.held.iter_mut().filter(|h| h.verdict.kind != Kind::NonFinite) {
+        for held in &mut self.held {
             let again = found.iter().position(|(v, _)| same(v, &held.verdict));
             let Some(at) = again else {
                 (held.shown, held.absent) = (0, held.absent + 1);
@@ -120,58 +132,10 @@ impl Judge {
             self.held.push(Held::new(verdict, given, calm));
         }
         self.note_large_steps(step);
-        let past = &mut self.past;
-        self.held.retain(|h| {
-            let keep = h.absent < if h.given { CLEAR } else { 1 };
-            if !keep && h.given && past.len() < 1000 {
-                past.push(h.verdict.clone());
-            }
-            keep
-        });
-    }
-
-    fn note_large_steps(&mut self, step: u64) {
-        let size = |v: &Verdict| v.number(Metric::Update).filter(|u| u.is_finite());
-        let warns = |v: &Verdict| v.kind == Kind::UpdateTooLarge && v.severity >= Severity::Warn && size(v).is_some();
-        let now = self.held.iter().find(|h| h.shown > 0 && warns(&h.verdict));
-        let Some(large) = &mut self.large else {
-            self.large = now.map(|h| Large { verdict: h.verdict.clone(), given: h.given, calm: 0 });
-            return;
-        };
-        let Some(now) = now else {
-            large.calm = large.calm.saturating_add(1);
-            return;
-        };
-        let start = large.verdict.steps.start;
-        if size(&now.verdict) > size(&large.verdict) {
-            large.verdict = now.verdict.clone();
+        let over = |h: &mut Held| h.absent >= if h.given { CLEAR } else { 1 };
+        for held in self.held.extract_if(.., over).filter(|h| h.given) {
+            retire(&mut self.past, held.verdict);
         }
-        large.verdict.steps = start..step + 1;
-        (large.given, large.calm) = (large.given || now.given, 0);
-    }
-
-    /// Samples since the last step that was too large.
-    fn calm(&self) -> u32 {
-        self.large.as_ref().map_or(u32::MAX, |large| large.calm)
-    }
-
-    /// Whether large steps did it: it began after them, and soon; units that died were not silent at the start.
-    fn follows_large_steps(&self, held: &Held) -> bool {
-        let Some(large) = self.large.as_ref().filter(|large| large.given) else { return false };
-        let soon = match held.verdict.kind {
-            Kind::DeadUnits => self.silent == Some(false),
-            _ => held.calm <= CLEAR,
-        };
-        soon && may_follow(&held.verdict)
-            && DAMAGE.contains(&held.verdict.kind)
-            && held.verdict.steps.start > large.verdict.steps.start
-    }
-
-    /// What grew too large before the first of the large steps, or with it.
-    fn exploded(&self, large: &Verdict) -> Option<Verdict> {
-        let given = self.held.iter().filter(|h| h.given).map(|h| &h.verdict).chain(&self.past);
-        let kind = |v: &&Verdict| matches!(v.kind, Kind::Exploding | Kind::ExplodingThroughTime);
-        given.filter(kind).find(|v| v.steps.start <= large.steps.start).cloned()
     }
 
     /// A norm, at any step: spikes are events.
@@ -189,14 +153,15 @@ impl Judge {
                 held.verdict.steps = start..step + 1;
                 held.absent = 0;
             }
-            Some(held) => self.past.push(std::mem::replace(&mut held.verdict, verdict)),
+            Some(held) => retire(&mut self.past, std::mem::replace(held, Held::new(verdict, true, calm)).verdict),
             None => self.held.push(Held::new(verdict, true, calm)),
         }
     }
 
     /// A number that is not finite.
     pub(crate) fn non_finite(&mut self, step: u64, origin: Origin) {
-        if self.held.iter().any(|h| h.verdict.kind == Kind::NonFinite) {
+        if let Some(held) = self.held.iter_mut().find(|h| h.verdict.kind == Kind::NonFinite) {
+            held.absent = 0;
             return; // the first is the one to know
         }
         let paths = origin.layer.iter().cloned().collect();
@@ -222,26 +187,10 @@ impl Judge {
             }
             _ => nest(list(rest)),
         };
-        if roots.iter().any(|v| v.severity >= Severity::Warn) {
+        if roots.iter().any(|v| v.worst().severity >= Severity::Warn) {
             roots.retain(|v| v.kind != Kind::Converged);
         } else if let Some(now) = self.recent.last().filter(|_| roots.is_empty()) {
-            let shallow = now.hidden() < LEAST_HIDDEN && now.time.is_empty();
-            let (kind, severity) =
-                if shallow { (Kind::TooShallow, Severity::Note) } else { (Kind::Healthy, Severity::Good) };
-            let mut verdict = Verdict::new(kind, severity, Cause::Unknown)
-                .shows(Metric::Hidden, now.hidden() as f64, Limit::AtLeast(LEAST_HIDDEN as f64))
-                .shows(Metric::Rate, now.rate, Limit::None);
-            let most = |f: fn(&LayerSample) -> f64| now.layers.iter().map(f).fold(f64::NAN, f64::max);
-            verdict = verdict.shows(Metric::Update, most(|l| l.update), Limit::AtMost(UPDATE_NOTICE)).shows(
-                Metric::Saturated,
-                most(|l| l.saturated),
-                Limit::AtMost(SATURATED),
-            );
-            if let Some(layer) = now.time.first() {
-                verdict = verdict.shows(Metric::Rho, layer.rho, Limit::None);
-            }
-            verdict.steps = 0..now.step + 1;
-            roots.push(verdict);
+            roots.push(nothing_wrong(now));
         }
         roots
     }
@@ -250,6 +199,39 @@ impl Judge {
     pub(crate) fn past(&self) -> &[Verdict] {
         &self.past
     }
+}
+
+/// Keeps a verdict that stands no more: of very many the first and the last.
+fn retire(past: &mut Vec<Verdict>, verdict: Verdict) {
+    if past.len() >= PAST {
+        past.remove(PAST / 2);
+    }
+    past.push(verdict);
+}
+
+/// That nothing is wrong, as far as depth and time could be judged.
+fn nothing_wrong(now: &Sample) -> Verdict {
+    let unjudged = time::unjudged(now);
+    let shallow = !unjudged.is_empty() || (now.hidden() < LEAST_HIDDEN && now.time.is_empty());
+    let (kind, severity) = if shallow { (Kind::TooShallow, Severity::Note) } else { (Kind::Healthy, Severity::Good) };
+    let most = |all: &mut dyn Iterator<Item = f64>| all.fold(f64::NAN, f64::max);
+    let update = most(&mut training::moving(now).map(|m| m.update));
+    let saturated = most(&mut now.layers.iter().map(|l| l.saturated));
+    let mut verdict = Verdict::new(kind, severity, Cause::Unknown)
+        .shows(Metric::Hidden, now.hidden() as f64, Limit::AtLeast(LEAST_HIDDEN as f64))
+        .shows(Metric::Rate, now.rate, Limit::None)
+        .shows(Metric::Total, 10f64.powf(now.total), Limit::None)
+        .shows(Metric::Update, update, Limit::AtMost(UPDATE_NOTICE))
+        .shows(Metric::Saturated, saturated, Limit::AtMost(SATURATED));
+    if let Some(layer) = now.time.first() {
+        verdict = verdict.shows(Metric::Rho, layer.rho, Limit::None);
+    }
+    if let Some(most) = unjudged.iter().map(|t| t.steps).max() {
+        verdict.paths = unjudged.iter().map(|t| t.path.clone()).collect();
+        verdict = verdict.shows(Metric::Steps, most as f64, Limit::AtLeast(LEAST_STEPS as f64));
+    }
+    verdict.steps = 0..now.step + 1;
+    verdict
 }
 
 /// The verdicts on one pass.

@@ -92,9 +92,15 @@ pub(crate) const LOSS_FALLEN: f64 = 0.5;
 pub(crate) const CONVERGED: f64 = 1e-3;
 /// A gradient below this share of the largest is small (ours).
 pub(crate) const CONVERGED_NORM: f64 = 0.1;
-/// The loss above this many times its minimum is damage.
+/// A loss that rises by more than its usual share of noise calls for smaller steps: of this factor if no step told its size (ours).
+pub(crate) const LOSS_RISEN: f64 = 0.1;
+/// Losses of a mean: a single loss is luck.
+pub(crate) const LOSS_MEAN: usize = 10;
+/// The mean loss above this many times its minimum is damage.
 pub(crate) const DAMAGE: f64 = 2.0;
 
+/// Past verdicts that are kept.
+pub(crate) const PAST: usize = 1000;
 /// Samples of a median.
 pub(crate) const MEDIAN: usize = 5;
 /// Samples running until a verdict is given.

@@ -47,14 +47,35 @@ pub(super) fn may_follow(v: &Verdict) -> bool {
     v.kind != Kind::Disconnected || v.severity < Severity::Severe
 }
 
+/// Whether a cause explains what follows from its kind: nothing worse than it, or that would be hidden, and nothing elsewhere. What is
+/// not finite, or explodes, gets everywhere, and saturates layers beyond its own measure.
+fn explains(cause: &Verdict, v: &Verdict) -> bool {
+    matches!(cause.kind, Kind::NonFinite | Kind::Exploding) || v.severity <= cause.severity && reaches(cause, v)
+}
+
+/// On its way back a signal reaches the layers before; what is about no layer follows from any.
+fn reaches(cause: &Verdict, v: &Verdict) -> bool {
+    if !cause.layers.is_empty() && !v.layers.is_empty() {
+        return v.layers.start < cause.layers.end;
+    }
+    let joins = |b: &str, rest: &str| b.is_empty() || rest.is_empty() || rest.starts_with('.');
+    let inside = |a: &str, b: &str| a.strip_prefix(b).is_some_and(|rest| joins(b, rest));
+    let same = |a: &str, b: &str| inside(a, b) || inside(b, a);
+    let either = cause.paths.is_empty() || v.paths.is_empty();
+    either || cause.paths.iter().any(|a| v.paths.iter().any(|b| same(a, b)))
+}
+
 /// Puts below each root what follows from it.
 pub(super) fn nest(mut all: Vec<Verdict>) -> Vec<Verdict> {
-    for (root, follow) in FOLLOWS {
-        let Some(at) = all.iter().position(|v| v.kind == root) else { continue };
-        let (under, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|v| follow.contains(&v.kind) && may_follow(v));
-        all = rest;
-        let at = all.iter().position(|v| v.kind == root).unwrap_or(at.min(all.len().saturating_sub(1)));
-        all[at].under.extend(under);
+    for (kind, follow) in FOLLOWS {
+        // Of recurrent layers there are several of a kind.
+        for root in all.iter().filter(|v| v.kind == kind).cloned().collect::<Vec<_>>() {
+            let follows = |v: &Verdict| follow.contains(&v.kind) && may_follow(v) && explains(&root, v);
+            let (under, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(follows);
+            all = rest;
+            let stays = all.iter_mut().find(|v| v.kind == kind && v.paths == root.paths);
+            stays.expect("no kind follows from itself").under.extend(under);
+        }
     }
     // A large step explains a stalled loss only if nothing else does.
     let stalled = all.iter().position(|v| v.kind == Kind::LossStalled);
@@ -77,7 +98,10 @@ pub(super) fn nest_below(
     all: Vec<Verdict>,
 ) -> Vec<Verdict> {
     let explained = |v: &Verdict| {
-        let by = |(root, follow): &(Kind, &[Kind])| follow.contains(&v.kind) && damage.iter().any(|d| d.kind == *root);
+        let by = |(root, follow): &(Kind, &[Kind])| {
+            let from = |d: &Verdict| d.kind == *root && explains(d, v);
+            follow.contains(&v.kind) && damage.iter().any(from)
+        };
         may_follow(v) && FOLLOWS.iter().any(by)
     };
     let known = |v: &Verdict| v.kind == large.kind || exploded.as_ref().is_some_and(|e| e.kind == v.kind);
