@@ -1,22 +1,25 @@
 //! The observer that watches a training run.
 mod history;
 mod sampling;
+mod seen;
 mod updates;
 
 pub(super) use history::{History, Track};
 pub use sampling::Sampling;
 pub use updates::AskUpdates;
 
+use seen::{Seen, Waiting};
+
 use super::{
     Kind, Report, Severity, ThroughTime, Verdict,
-    measure::{Chain, Direction, Looks, Origin, Pass, Passed, Sample, Silence},
+    measure::{Chain, Direction, Looks, Origin, Pass, Silence},
     report::{Cost, jsonl},
-    verdict::{Judge, Running},
+    verdict::Judge,
 };
 use crate::{
     core::{Clipped, Cotangent, Gradient, Observer, Phase, Recorded, Signal, TimeStep},
     error::{Error, ErrorKind},
-    optim::{StepReport, Updates},
+    optim::StepReport,
     tensor::Real,
 };
 use std::{
@@ -116,31 +119,6 @@ pub struct Monitor {
     until: Option<Instant>,
 }
 
-/// A measured pass whose step is to come.
-#[derive(Clone)]
-struct Waiting {
-    passed: Passed,
-    /// The factor of clipping, if a step or `judge` told of it, with the norm.
-    coef: Option<f64>,
-    updates: Option<Updates>,
-    /// Whether its step has come, or will not.
-    over: bool,
-}
-
-/// What is known of the run.
-#[derive(Clone)]
-struct Seen {
-    running: Running,
-    judge: Judge,
-    history: History,
-    losses: Track,
-    norms: Track,
-    /// The last known norm and sum of each parameter.
-    params: HashMap<Arc<str>, (f64, f64)>,
-}
-
-/// Rows that are kept: one for each layer, recurrent layer and parameter of a measured pass.
-const ROWS: usize = 30_000;
 /// Of so many measured passes, one keeps the distribution of its signals.
 const MAGNITUDES: u64 = 16;
 
@@ -336,39 +314,6 @@ impl Monitor {
         }
         (self.pass, self.noted) = (None, true);
         Err(Error::new(ErrorKind::NonFinite, message))
-    }
-}
-
-impl Seen {
-    fn new(judge: Judge) -> Self {
-        Self {
-            running: Running::default(),
-            judge,
-            history: History::new(ROWS),
-            losses: Track::default(),
-            norms: Track::default(),
-            params: HashMap::new(),
-        }
-    }
-
-    fn note(&mut self, step: u64, norm: f64, coef: f64) {
-        self.running.norm(norm, coef);
-        self.norms.push(step, norm, coef);
-        self.judge.spike(step, &self.running);
-    }
-
-    /// What a pass showed, with its step.
-    fn settle(&mut self, waiting: Waiting) -> Sample {
-        let Waiting { passed: Passed { mut sample, chain, .. }, coef, updates, .. } = waiting;
-        sample.coef = coef.unwrap_or(1.0);
-        if let Some(updates) = updates {
-            sample.moved(updates.moves(), &chain.by_path);
-        }
-        sample.remember(&mut self.params);
-        sample.weigh();
-        self.judge.sample(&sample, &self.running);
-        self.history.push(sample.clone());
-        sample
     }
 }
 

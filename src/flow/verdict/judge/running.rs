@@ -85,8 +85,9 @@ impl Running {
         let highest = self.recent.iter().copied().fold(0.0, f64::max);
         let begins = self.mean == 0.0;
         if self.counted >= SPIKE_WARM_UP && z > SPIKE_Z && !begins {
-            self.spike = Some(Spike { norm, z, severe: norm > SPIKE_MAX * highest });
-            self.since_spike = 0;
+            let severe = norm > SPIKE_MAX * highest;
+            self.spike = Some(Spike { norm, z, severe });
+            self.since_spike = if severe { 0 } else { self.since_spike };
         }
         // What is clipped by ZClip's rule is how a spike enters the mean, or it would hide the next one.
         let kept = if self.spike.is_some() { self.mean + SPIKE_Z * deviation } else { norm };
@@ -162,7 +163,7 @@ impl Running {
         self.norms.back().copied().unwrap_or(f64::NAN) / self.most
     }
 
-    /// A recent spike, or a loss that has risen a lot from its minimum.
+    /// A recent spike of ten times the largest norm (lesser ones are usual in healthy runs), or a loss that has risen a lot from its minimum.
     pub(crate) fn damage(&self) -> bool {
         let spiked = self.counted > 0 && self.since_spike < 10 && self.counted > SPIKE_WARM_UP;
         let risen = |(least, _): (f64, f64)| least > 0.0 && self.loss_now() > DAMAGE * least;
