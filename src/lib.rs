@@ -97,3 +97,6 @@ struct Training;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/recurrent.md")]
 struct RecurrentNetworks;
+#[cfg(doctest)]
+#[doc = include_str!("../docs/gradient-flow.md")]
+struct GradientFlow;

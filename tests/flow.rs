@@ -5,7 +5,7 @@ mod engine;
 use approx::assert_relative_eq;
 use chainrule::{
     core::Phase,
-    flow::{GradNorms, sparkline},
+    flow::{GradNorms, preflight, sparkline},
     prelude::*,
 };
 use engine::{data, mlp};
@@ -134,4 +134,20 @@ fn sparklines() {
     assert_eq!(sparkline(&long, 1.0, 1e8, 10), "▁".repeat(10));
     assert_eq!(sparkline(&long, 1.0, 1e8, 7).chars().count(), 7);
     assert_eq!(sparkline(&[f64::NAN, 1.0, 1.0], 1.0, 10.0, 1), "▁");
+}
+
+/// Also where widths differ: He's weights let a norm through as `sqrt 2`, whatever the next width.
+#[test]
+fn the_expected_weight_factor_is_that_of_fresh_weights() -> Result<(), Error> {
+    let rng = &mut Rng::seed(4);
+    let widths = [64, 512, 128, 32];
+    let layers = widths.windows(2).map(|w| AnyLayer::new((Dense::with_init(w[0], w[1], Init::he(), rng), Relu)));
+    let net = (layers.collect::<Vec<_>>(), Dense::with_init(32, 10, Init::he(), rng));
+    let (x, y) = (Tensor::normal([64, 64], 0.0, 1.0, rng), Labels::new((0..64).map(|i| i % 10), 10)?);
+    let check = preflight(&net, |r| net.forward(&r.constant(&x)).softmax_cross_entropy(&y))?;
+    for layer in &check.samples()[0].layers[..3] {
+        assert_relative_eq!(layer.w_expected, 2f64.sqrt(), max_relative = 0.1);
+        assert_relative_eq!(layer.w_factor, layer.w_expected, max_relative = 0.2);
+    }
+    Ok(())
 }

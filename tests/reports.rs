@@ -48,8 +48,16 @@ fn lines_are_json_and_csv_with_all_numbers() {
     assert_eq!(std::fs::read_to_string(&path).unwrap(), report.jsonl());
     let lines: Vec<serde_json::Value> = report.jsonl().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     let sampled = report.samples().len();
-    assert_eq!((sampled, lines.len()), (21, 21 * 4));
-    for (sample, rows) in report.samples().iter().zip(lines.chunks(4)) {
+    // Four layers, and weight and bias of each.
+    assert_eq!((sampled, lines.len()), (21, 21 * 12));
+    for (sample, rows) in report.samples().iter().zip(lines.chunks(12)) {
+        for (param, row) in sample.params.iter().zip(&rows[4..]) {
+            assert_eq!((row["kind"].as_str(), row["layer"].as_str()), (Some("param"), Some(&*param.path)));
+            for (name, value) in [("log10_gradient", param.gradient), ("weight", param.value), ("update", param.update)]
+            {
+                assert!(row[name].as_f64().map_or(!value.is_finite(), |x| close(x, value)), "{name}: {row}");
+            }
+        }
         for (layer, row) in sample.layers.iter().zip(rows) {
             let number = |name: &str| row[name].as_f64();
             assert_eq!((row["step"].as_u64(), row["layer"].as_str()), (Some(sample.step), Some(&*layer.path)));
@@ -77,7 +85,8 @@ fn lines_are_json_and_csv_with_all_numbers() {
         }
     }
     let time = recurrent().jsonl();
-    let row: serde_json::Value = serde_json::from_str(time.lines().last().unwrap()).unwrap();
+    let last = time.lines().rfind(|l| l.contains("\"kind\":\"time\"")).unwrap();
+    let row: serde_json::Value = serde_json::from_str(last).unwrap();
     assert_eq!(
         (row["kind"].as_str(), row["op"].as_str(), row["steps"].as_u64()),
         (Some("time"), Some("lstm"), Some(40))

@@ -1,5 +1,8 @@
-//! Where a picture will be written: found out before the work, written whole or not at all.
-use chainrule::{flow::Figure, prelude::*};
+//! Where a picture or a report will be written: found out before the work, written whole or not at all.
+use chainrule::{
+    flow::{Figure, Report},
+    prelude::*,
+};
 use std::{
     fs,
     io::{self, Write},
@@ -53,21 +56,32 @@ impl Picture {
 
     /// Writes the picture, whole or not at all, and says so.
     pub fn write(&self, figure: &Figure) -> Result<(), Error> {
+        self.put(&figure.svg())?;
+        println!("The picture is in {}\n", self.named.display());
+        Ok(())
+    }
+
+    /// Writes a report as a page, whole or not at all, and says so.
+    pub fn write_report(&self, report: &Report) -> Result<(), Error> {
+        self.put(&report.html())?;
+        println!("The report is in {}\n", self.named.display());
+        Ok(())
+    }
+
+    fn put(&self, text: &str) -> Result<(), Error> {
         let failed = |e: io::Error| Error::io(self.named.display(), e);
-        let svg = figure.svg();
         if fs::metadata(&self.file).is_ok_and(|known| !known.is_file()) {
             // A device or a pipe: nothing there to be replaced.
-            fs::write(&self.file, svg).map_err(failed)?;
+            fs::write(&self.file, text).map_err(failed)?;
         } else {
             let mut new = self.beside().map_err(failed)?;
-            new.write_all(svg.as_bytes()).map_err(failed)?;
+            new.write_all(text.as_bytes()).map_err(failed)?;
             if let Ok(known) = fs::metadata(&self.file) {
                 new.as_file().set_permissions(known.permissions()).map_err(failed)?;
             }
             new.as_file().sync_all().map_err(failed)?;
             new.persist(&self.file).map_err(|e| failed(e.error))?;
         }
-        println!("The picture is in {}\n", self.named.display());
         Ok(())
     }
 }

@@ -30,6 +30,11 @@ fn pictures(options: &Options) -> Result<Option<[Picture; 2]>, Error> {
     options.svg.as_deref().map(open).transpose()
 }
 
+/// Where the report goes, if one is wanted.
+fn page(options: &Options) -> Result<Option<Picture>, Error> {
+    options.report.as_deref().map(Picture::open).transpose()
+}
+
 /// `out.svg` -> `out-loss.svg`.
 fn beside(file: &Path) -> PathBuf {
     let part = |part: Option<&std::ffi::OsStr>| part.map(|p| p.to_string_lossy().into_owned());
@@ -39,7 +44,7 @@ fn beside(file: &Path) -> PathBuf {
 
 /// The network that the options describe.
 fn one(options: &Options) -> Result<(), Error> {
-    let pictures = pictures(options)?;
+    let (pictures, page) = (pictures(options)?, page(options)?);
     let plan = Plan::of(options, options.cell, options.init);
     println!("{}  ({}, seed {})\n", bold(&report::title(&plan)), plan.method(), plan.seed);
     let (time, run) = with_threads(options.threads(), || {
@@ -49,6 +54,10 @@ fn one(options: &Options) -> Result<(), Error> {
     })??;
     let runs = [run];
     report::table(&runs);
+    report::verdicts(&runs[0]);
+    if let Some(page) = page {
+        page.write_report(&runs[0].report)?;
+    }
     if let Some([gradient, loss]) = pictures {
         gradient.write(&flow::figure(report::title(&plan), [(plan.make.name(), flow::line(&time))].into_iter()))?;
         loss.write(&report::figure(&runs))?;
@@ -61,7 +70,7 @@ fn one(options: &Options) -> Result<(), Error> {
 
 /// Vanishing and exploding, remembering, and clipping.
 fn show(options: &Options, sized: bool) -> Result<(), Error> {
-    let pictures = pictures(options)?;
+    let (pictures, page) = (pictures(options)?, page(options)?);
     let (quick, seed, threads) = (options.quick, options.seed, options.threads());
     let hidden = options.hidden.unwrap_or(if quick { 32 } else { 128 });
     let t = options.t.unwrap_or(if quick { 100 } else { 500 });
@@ -81,5 +90,9 @@ fn show(options: &Options, sized: bool) -> Result<(), Error> {
         loss.write(&report::figure(&runs))?;
     }
     let (t, hidden) = (options.t.unwrap_or(100), options.hidden.unwrap_or(128));
-    clip::show(t, hidden, if quick { 50 } else { 300 }, seed, threads, sized)
+    clip::show(t, hidden, if quick { 50 } else { 300 }, seed, threads, sized)?;
+
+    println!("\n{}\n", bold("(4) What the monitor says of the trainings of (2)"));
+    report::diagnosis(&runs, sized || quick)?;
+    page.zip(report::forgetful(&runs)).map_or(Ok(()), |(page, run)| page.write_report(&run.report))
 }

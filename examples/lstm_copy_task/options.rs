@@ -52,6 +52,10 @@ pub struct Options {
     /// Draws the gradient through time, and into FILE with -loss in its name the losses
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
+    /// Writes what the monitor saw of a training as one HTML page: of the network that the options describe, else of the
+    /// LSTM with forget bias 1
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Short sequences and few steps
     #[arg(long)]
     pub quick: bool,

@@ -1,11 +1,14 @@
 //! What came out of the trainings.
 use crate::{
     common::claims::Claims,
-    options::{Loss, Start},
+    options::{Cell, Loss, Start},
     task::{RECALL_BASELINE, standard_baseline},
     train::{Plan, Run},
 };
-use chainrule::{flow::Figure, prelude::*};
+use chainrule::{
+    flow::{Change, Figure, Kind, Report, Severity},
+    prelude::*,
+};
 
 /// `LSTM, chrono: copying over T = 100, 128 units`.
 pub fn title(plan: &Plan) -> String {
@@ -87,4 +90,44 @@ pub fn check(runs: &[Run], sized: bool, quick: bool) -> Result<(), Error> {
     claims.check()?;
     println!();
     Ok(())
+}
+
+/// What stands at the end of a training.
+pub fn verdicts(run: &Run) {
+    for verdict in run.report.verdicts() {
+        verdict.to_string().lines().for_each(|line| println!("  {line}"));
+    }
+    if run.report.verdicts().iter().all(|v| v.severity == Severity::Notice) {
+        println!("  nothing worse than a notice: healthy");
+    }
+    println!();
+}
+
+/// The LSTM with forget bias 1.
+pub fn forgetful(runs: &[Run]) -> Option<&Run> {
+    runs.iter().find(|run| run.plan.make.cell == Cell::Lstm && run.plan.make.start == Start::Usual)
+}
+
+/// The verdicts of the networks that did not learn, the remedy of one, and the verdict of the network that had it.
+pub fn diagnosis(runs: &[Run], sized: bool) -> Result<(), Error> {
+    let mut claims = Claims::default();
+    for run in runs.iter().filter(|run| run.plan.make.start != Start::Chrono) {
+        println!("{}:", run.plan.make.name());
+        verdicts(run);
+        let vanishes = vanished(&run.report);
+        claims.add(format!("{}: its gradient vanishes through time", run.plan.make.name()), vanishes);
+    }
+    let remedies = forgetful(runs).and_then(|run| run.report.get(Kind::VanishingThroughTime)).map(|v| &v.remedies[..]);
+    let chrono = remedies.unwrap_or_default().iter().find(|r| matches!(r.change, Change::Chrono(_)));
+    let healed = runs.iter().find(|run| run.plan.make.start == Start::Chrono);
+    if let (Some(remedy), Some(run)) = (chrono, healed) {
+        println!("Applied in (2): {}. {}:", remedy.change, run.plan.make.name());
+        verdicts(run);
+        claims.add(format!("{}: its gradient does not vanish", run.plan.make.name()), !vanished(&run.report));
+    }
+    if sized { Ok(()) } else { claims.check() }
+}
+
+fn vanished(report: &Report) -> bool {
+    report.verdicts().iter().chain(report.past()).any(|v| v.kind == Kind::VanishingThroughTime)
 }

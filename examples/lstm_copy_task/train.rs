@@ -5,7 +5,13 @@ use crate::{
     options::{Cell, Loss, Method, Options, Start},
     task::{Copying, RECALL_BASELINE, SAID, solved, standard_baseline},
 };
-use chainrule::{data::accuracy, op::recurrent, prelude::*, with_threads};
+use chainrule::{
+    data::accuracy,
+    flow::{Monitor, Report},
+    op::recurrent,
+    prelude::*,
+    with_threads,
+};
 use std::{
     sync::mpsc::{Receiver, Sender, channel},
     thread,
@@ -38,6 +44,8 @@ pub struct Step {
 pub struct Run {
     pub plan: Plan,
     pub steps: Vec<Step>,
+    /// Verdicts, and what they are made of.
+    pub report: Report,
     /// The step at which a fresh batch was solved.
     pub solved: Option<usize>,
     /// Why it ended early.
@@ -173,8 +181,9 @@ impl Work<f32> for Training<'_> {
         let mut data = Rng::seed(rng.bits());
         let slow = (plan.make.cell == Cell::Orthogonal)
             .then(|| chainrule::optim::Groups::new().rate_factor("cell.0.w_hh", 0.1));
-        let mut opt = (slow, plan.optimizer.build(plan.rate));
-        let (mut tape, mut steps, mut done, mut stopped) = (Tape::new(), vec![], None, None);
+        let (mut tape, mut monitor, mut steps) = (Tape::new(), Monitor::new(), vec![]);
+        let mut opt = (slow, monitor.updates(), plan.optimizer.build(plan.rate));
+        let (mut done, mut stopped) = (None, None);
         let begun = Instant::now();
         let bar = progress.bar(&plan.make.name(), plan.steps);
         while steps.len() < plan.steps && pace.more() {
@@ -198,13 +207,19 @@ impl Work<f32> for Training<'_> {
                 done = Some(steps.len());
                 break;
             }
-            let mut g = loss.backward(&net)?;
-            let clipped = match plan.clip {
-                Some(most) => g.clip_global_norm(most).map(|clip| [clip.norm, clip.norm * clip.coef]),
-                None => Ok([g.norm(); 2]),
-            };
-            match clipped.and_then(|norms| opt.step(&mut net, &g).map(|_| norms)) {
-                Ok([before, after]) => steps.push(Step { loss: loss.item(), before, after }),
+            let clipped = loss.backward_with(&net, &mut monitor).and_then(|mut g| {
+                // Without a limit, what is not finite is an error all the same.
+                let clip = g.clip_global_norm(plan.clip.unwrap_or(f64::INFINITY))?;
+                Ok((g, clip))
+            });
+            let made = clipped.and_then(|(g, clip)| {
+                // What it says of single steps is left aside: these trainings are compared step by step.
+                _ = monitor.judge(loss.item(), &clip);
+                monitor.step(&opt.step(&mut net, &g)?);
+                Ok(Step { loss: loss.item(), before: clip.norm, after: clip.norm * clip.coef })
+            });
+            match made {
+                Ok(step) => steps.push(step),
                 // A setting that no step takes; later errors are of the numbers that training made.
                 Err(e) if steps.is_empty() && e.kind() != ErrorKind::NonFinite => return Err(e),
                 Err(e) => {
@@ -219,7 +234,8 @@ impl Work<f32> for Training<'_> {
         let seconds = begun.elapsed().as_secs_f64();
         drop(pace);
         let last = outcome(&net, t, &mut data)?;
-        Ok(Run { plan, steps, solved: done, stopped, last, weights: [before, weights(&net)], seconds })
+        let report = monitor.report();
+        Ok(Run { plan, steps, report, solved: done, stopped, last, weights: [before, weights(&net)], seconds })
     }
 }
 

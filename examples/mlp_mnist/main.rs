@@ -6,7 +6,11 @@ mod options;
 mod report;
 mod train;
 
-use chainrule::{prelude::*, with_threads};
+use chainrule::{
+    flow::{Change, Kind, Severity},
+    prelude::*,
+    with_threads,
+};
 use common::{
     claims::Claims,
     cli::end,
@@ -15,6 +19,7 @@ use common::{
     terminal::bold,
 };
 use options::{Activation, Method, Options, Start, sizes};
+use std::path::PathBuf;
 use train::{Plan, Run};
 
 fn main() {
@@ -24,9 +29,10 @@ fn main() {
     end(done);
 }
 
-/// Where the picture goes, if one is wanted: known before anything is trained.
-fn picture(options: &Options) -> Result<Option<Picture>, Error> {
-    options.svg.as_deref().map(Picture::open).transpose()
+/// Where the picture and the report go, if they are wanted: known before anything is trained.
+fn files(options: &Options) -> Result<[Option<Picture>; 2], Error> {
+    let open = |file: &Option<PathBuf>| file.as_deref().map(Picture::open).transpose();
+    Ok([open(&options.svg)?, open(&options.report)?])
 }
 
 /// The digits, of which a quick run takes a part.
@@ -44,7 +50,7 @@ fn introduce(digits: &Digits, seed: u64) {
 
 /// The network that the options describe.
 fn one(options: &Options) -> Result<(), Error> {
-    let (picture, digits) = (picture(options)?, digits(options)?);
+    let ([picture, page], digits) = (files(options)?, digits(options)?);
     let plan = Plan {
         sizes: options.sizes(digits.pixels())?,
         activation: options.activation,
@@ -58,8 +64,18 @@ fn one(options: &Options) -> Result<(), Error> {
         seed: options.seed,
     };
     introduce(&digits, options.seed);
-    let (plan, run) = shown(plan, &digits)?;
-    picture.map_or(Ok(()), |picture| picture.write(&report::figure(&plan, &run)))
+    let run = plan.run(&digits)?;
+    if run.stopped.is_none() {
+        report::table(&plan, &run, &digits);
+    }
+    report::verdicts(&run);
+    if let Some(page) = page {
+        page.write_report(&run.report)?;
+    }
+    match run.stopped {
+        Some(e) => Err(e),
+        None => picture.map_or(Ok(()), |picture| picture.write(&report::figure(&plan, &run))),
+    }
 }
 
 const DEPTH: usize = 8;
@@ -67,7 +83,7 @@ const WIDTH: usize = 128;
 
 /// The article's story.
 fn show(options: &Options) -> Result<(), Error> {
-    let (picture, digits) = (picture(options)?, digits(options)?);
+    let ([picture, page], digits) = (files(options)?, digits(options)?);
     introduce(&digits, options.seed);
     let plan = |depth, activation, start, epochs| Plan {
         sizes: sizes(digits.pixels(), WIDTH, depth),
@@ -105,14 +121,52 @@ fn show(options: &Options) -> Result<(), Error> {
     let last = shown(adam, &digits)?;
     if options.data.is_none() {
         check(&runs, &last, options.quick)?;
+        println!();
     }
-    Ok(())
+
+    println!("{}\n", bold("(d) What the monitor says"));
+    verdicts(&runs, options.data.is_none())?;
+    page.zip(find(&runs, Activation::Sigmoid, Start::Standard))
+        .map_or(Ok(()), |(page, run)| page.write_report(&run.1.report))
 }
 
 fn shown(plan: Plan, digits: &Digits) -> Result<(Plan, Run), Error> {
-    let run = plan.run(digits)?;
+    let mut run = plan.run(digits)?;
+    if let Some(e) = run.stopped.take() {
+        return Err(e);
+    }
     report::table(&plan, &run, digits);
     Ok((plan, run))
+}
+
+/// One of the deepest networks.
+fn find(runs: &[(Plan, Run)], activation: Activation, start: Start) -> Option<&(Plan, Run)> {
+    let deep = runs.iter().filter(|(plan, _)| plan.sizes.len() == DEPTH + 2);
+    deep.into_iter().find(|(plan, _)| plan.activation == activation && plan.start == start)
+}
+
+/// The verdict of the sick network, its first remedy, and the verdict of the network in (b) that has it.
+fn verdicts(runs: &[(Plan, Run)], claim: bool) -> Result<(), Error> {
+    let Some((plan, sick)) = find(runs, Activation::Sigmoid, Start::Standard) else { return Ok(()) };
+    println!("{}:", plan.name());
+    report::verdicts(sick);
+    let vanishing = sick.report.get(Kind::Vanishing);
+    let Some(remedy) = vanishing.and_then(|verdict| verdict.remedies.first()) else { return Ok(()) };
+    let healed = match remedy.change {
+        Change::Activation("relu", "He") => find(runs, Activation::Relu, Start::He),
+        Change::Activation("tanh", "Xavier") => find(runs, Activation::Tanh, Start::Xavier),
+        _ => None,
+    };
+    let Some((plan, healed)) = healed else { return Ok(()) };
+    println!("Applied in (b): {}. {}:", remedy.change, plan.name());
+    report::verdicts(healed);
+    let mut claims = Claims::default();
+    claims.add(
+        "the sigmoid network's signal vanishes, severely",
+        vanishing.is_some_and(|v| v.severity == Severity::Severe),
+    );
+    claims.add(format!("{}: healthy to the end", plan.name()), healed.report.assert_healthy().is_ok());
+    if claim { claims.check() } else { Ok(()) }
 }
 
 /// What must come out on the repository's digits. A quick run is too short for accuracies.

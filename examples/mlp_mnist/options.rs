@@ -57,6 +57,10 @@ pub struct Options {
     /// deepest sigmoid network
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
+    /// Writes what the monitor saw as one HTML page: of the network that the options describe, else of the deepest sigmoid
+    /// network
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// A short run on a part of the digits
     #[arg(long)]
     pub quick: bool,

@@ -4,7 +4,11 @@ use crate::{
     net::Mlp,
     options::{Activation, Method, Start},
 };
-use chainrule::{data::accuracy, flow::GradNorms, prelude::*};
+use chainrule::{
+    data::accuracy,
+    flow::{GradNorms, Monitor, Report},
+    prelude::*,
+};
 use std::time::Instant;
 
 /// What is trained, and how.
@@ -26,6 +30,10 @@ pub struct Plan {
 /// What came out.
 pub struct Run {
     pub norms: GradNorms,
+    /// Verdicts, and what they are made of.
+    pub report: Report,
+    /// Why it ended early.
+    pub stopped: Option<Error>,
     pub layers: usize,
     pub losses: Vec<f64>,
     /// By test set.
@@ -59,19 +67,26 @@ impl Plan {
         let begun = Instant::now();
         let mut rng = Rng::seed(self.seed);
         let mut net = Mlp::new(&self.sizes, self.activation, self.start, &mut rng);
-        let mut opt = (self.clip.map(ClipGlobalNorm::new), self.optimizer.build(self.rate));
-        let (mut tape, mut norms, mut losses) = (Tape::new(), GradNorms::new(), vec![]);
+        let (mut tape, mut seen, mut losses) = (Tape::new(), (GradNorms::new(), Monitor::new()), vec![]);
+        let mut opt = (self.clip.map(ClipGlobalNorm::new), seen.1.updates(), self.optimizer.build(self.rate));
+        let mut stopped = None;
         let steps = self.epochs * digits.train.len().div_ceil(self.batch);
         let bar = progress(&self.name(), steps as u64);
-        for _ in 0..self.epochs {
+        'training: for _ in 0..self.epochs {
             for (x, y) in digits.train.batches(self.batch, &mut rng) {
                 let r = tape.begin();
                 let loss = net.forward(&r.constant(&x)).softmax_cross_entropy(&y);
-                let g = loss.backward_with(&net, &mut norms)?;
                 if self.decay {
                     opt.set_rate(self.rate * (1.0 - losses.len() as f64 / steps as f64));
                 }
-                opt.step(&mut net, &g)?;
+                match loss.backward_with(&net, &mut seen).and_then(|g| opt.step(&mut net, &g)) {
+                    Ok(step) => seen.1.step(&step),
+                    Err(e) if e.kind() == ErrorKind::NonFinite => {
+                        stopped = Some(e);
+                        break 'training;
+                    }
+                    Err(e) => return Err(e),
+                }
                 losses.push(loss.item());
                 bar.inc(1);
             }
@@ -79,7 +94,9 @@ impl Plan {
         bar.finish_and_clear();
         let accuracies = digits.tests.iter().map(|(_, test)| accuracy(&net.forward(test.x()), test.y())).collect();
         let seconds = begun.elapsed().as_secs_f64();
-        Ok(Run { norms, layers: net.layers.len(), losses, accuracies, seconds })
+        let (norms, mut monitor) = seen;
+        let report = monitor.report();
+        Ok(Run { norms, report, stopped, layers: net.layers.len(), losses, accuracies, seconds })
     }
 }
 

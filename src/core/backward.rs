@@ -182,7 +182,10 @@ impl<'t, F: Real> Var<'t, F> {
             None => None,
         };
         self.rec.sweep(&[(self.id, self.one())], &mut grads, listener, &table, sweep)?;
-        grads.finite = observer.is_some_and(|o| o.checks_gradients());
+        if let Some(o) = observer {
+            o.swept()?;
+            grads.finite = o.checks_gradients();
+        }
         let r = &mut *self.rec.record.borrow_mut();
         grads.count_updates(!r.updates.is_empty());
         for (id, node) in &r.updates {

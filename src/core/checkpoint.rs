@@ -36,6 +36,11 @@ impl<F: Real> Recording<F> {
         true
     }
 
+    /// Makes every value readable, for good: for those who know nodes by their places.
+    pub(crate) fn keep_checkpoints(&self) {
+        self.record.borrow_mut().keep_checkpoints();
+    }
+
     /// Drops the inner values of what was recorded since node `start`, except these results.
     #[track_caller]
     pub(super) fn close_checkpoint(&self, start: usize, results: &[&Var<'_, F>]) {

@@ -208,6 +208,10 @@ pub trait Observer<F: Real = f32> {
     fn gradient(&mut self, gradient: &Gradient<'_, F>) -> Result<(), Error> {
         Ok(())
     }
+    /// Once after the sweep, if nothing stopped it.
+    fn swept(&mut self) -> Result<(), Error> {
+        Ok(())
+    }
     /// Asked after a sweep: whether [`Self::gradient`] would have failed for an entry that is not finite. An optimizer need not
     /// read the gradients once more to find out, then.
     fn checks_gradients(&self) -> bool {
@@ -223,6 +227,9 @@ macro_rules! passed_on { ($($event:ident($ty:ty))*) => {
         fn checks_gradients(&self) -> bool {
             self.as_ref().is_some_and(|o| o.checks_gradients())
         }
+        fn swept(&mut self) -> Result<(), Error> {
+            self.as_mut().map_or(Ok(()), |o| o.swept())
+        }
         $( fn $event(&mut self, event: &$ty) -> Result<(), Error> {
             self.as_mut().map_or(Ok(()), |o| o.$event(event))
         } )*
@@ -233,6 +240,9 @@ macro_rules! passed_on { ($($event:ident($ty:ty))*) => {
         }
         fn checks_gradients(&self) -> bool {
             (**self).checks_gradients()
+        }
+        fn swept(&mut self) -> Result<(), Error> {
+            (**self).swept()
         }
         $( fn $event(&mut self, event: &$ty) -> Result<(), Error> {
             (**self).$event(event)
@@ -258,6 +268,10 @@ macro_rules! listening { ($($o:ident $i:tt,)*) => {
         }
         fn checks_gradients(&self) -> bool {
             $( self.$i.checks_gradients() || )* false
+        }
+        fn swept(&mut self) -> Result<(), Error> {
+            $( self.$i.swept()?; )*
+            Ok(())
         }
         fn time_step(&mut self, event: &TimeStep<'_>) -> Result<(), Error> {
             $( self.$i.time_step(event)?; )*

@@ -47,6 +47,15 @@ impl<F: Real> Recording<F> {
         replaced
     }
 
+    /// The same at some places of the recording only, each of which must have an op of this name to count.
+    pub(crate) fn replace_ops_at<O: Op<F> + Clone>(&self, places: &[usize], name: &str, with: O) -> usize {
+        let r = &mut *self.record.borrow_mut();
+        let fits = |i: &usize| *i < r.nodes.len() && r.ops[*i].name() == name && !r.is_leaf(*i);
+        let places: SmallVec<[usize; 16]> = places.iter().copied().filter(fits).collect();
+        places.iter().for_each(|i| r.ops[*i] = Box::new(One(with.clone())));
+        places.len()
+    }
+
     /// Computes every node again from the leaves.
     ///
     /// # Panics

@@ -211,7 +211,10 @@ impl<F: Real> Recording<F> {
                 wants: node.wants != 0,
                 elementwise: r.ops[index].is_elementwise(),
                 layer: r.path(index, table).filter(|_| !r.is_leaf(index)),
-                path: r.watch_names(index).next().or(r.path(index, table)),
+                path: match r.is_leaf(index) {
+                    true => r.path(index, table).or(r.watch_names(index).next()),
+                    false => r.watch_names(index).next().or(r.path(index, table)),
+                },
             });
         }
     }

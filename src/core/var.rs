@@ -29,6 +29,11 @@ impl<'t, F: Real> Var<'t, F> {
         panic!("{op}, recorded at {}: {RELEASED} ({})", r.nodes[self.id as usize].at, Location::caller());
     }
 
+    /// The value at a place of a recording, known from an observer.
+    pub(crate) fn at(rec: &'t Recording<F>, index: usize) -> Self {
+        Self { rec, id: index as u32 }
+    }
+
     /// Where it lives.
     pub fn recording(self) -> &'t Recording<F> {
         self.rec

@@ -157,6 +157,18 @@ impl InTime {
         self.rho().map(|rho| if rho >= 1.0 { f64::INFINITY } else { 0.01f64.ln() / rho.ln() })
     }
 
+    /// [`Self::rho`] and [`Self::horizon`], NaN for `None`; of a gradient that was there and at the next step back is exactly 0, or
+    /// next to it, a rate of 0 and the steps that it went, or its horizon if that is nearer.
+    pub(crate) fn fate(&self) -> (f64, f64) {
+        let horizon = self.horizon().unwrap_or(f64::NAN);
+        match (self.last(), self.ended_at()) {
+            (Some(last), Some(end)) if end < last && self.transported[end] == f64::NEG_INFINITY => {
+                (0.0, horizon.min((last - end) as f64))
+            }
+            _ => (self.rho().unwrap_or(f64::NAN), horizon),
+        }
+    }
+
     /// `||g_(t-k)|| / ||g_t||` as a decimal logarithm, `t` being the last step with a gradient. What is left of a
     /// gradient after `k` steps if the loss looks at one step only, as in a [`probe`]; otherwise it also has what the
     /// loss says of the steps between. `None` before the first step, or if either norm is not between the limits of the

@@ -19,18 +19,18 @@ impl<F: Lanes, K: Loop<F>> WithSimd for Inside<F, K> {
     }
 }
 
-/// What the processor can do; `None` if that should not matter.
+/// What the processor can do; `None` if the environment variable `CHAINRULE_PLAIN` is set, for tests and comparisons.
 #[inline]
 pub(super) fn arch() -> Option<Arch> {
     // Detection reads a dozen flags; the answer is kept.
-    static ARCH: OnceLock<Arch> = OnceLock::new();
-    (!cfg!(chainrule_plain)).then(|| *ARCH.get_or_init(Arch::new))
+    static ARCH: OnceLock<Option<Arch>> = OnceLock::new();
+    *ARCH.get_or_init(|| std::env::var_os("CHAINRULE_PLAIN").is_none().then(Arch::new))
 }
 
 /// Runs a loop with the widest vectors of this processor; f64 with 256 bits at most: its loops wait for memory or for the
 /// functions of the standard library, and each form of a loop is a part of every user's build.
 ///
-/// Built with `--cfg chainrule_plain` it runs what a processor without AVX runs, for tests.
+/// With the environment variable `CHAINRULE_PLAIN` it runs what a processor without AVX runs.
 #[inline]
 pub(super) fn vectorised<F: Lanes, K: Loop<F>>(k: K) -> K::Out {
     let Some(arch) = arch() else { return k.run::<F::Plain>() };

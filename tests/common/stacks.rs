@@ -76,6 +76,13 @@ pub(crate) fn rate(report: &Report) -> f64 {
     report.samples().last().expect("a sample").rate
 }
 
+/// The mean part of the activations in it.
+pub(crate) fn slopes(report: &Report) -> f64 {
+    let s = report.samples().last().expect("a sample");
+    let logs = s.layers[..s.hidden() - 1].iter().map(|l| l.f_factor.ln());
+    (logs.sum::<f64>() / (s.hidden() - 1) as f64).exp()
+}
+
 /// `gain = f' x w` at every layer, and their product is the whole.
 pub(crate) fn factors_multiply(report: &Report, tolerance: f64) {
     let s = report.samples().last().expect("a sample");

@@ -34,6 +34,8 @@ pub(crate) struct Role {
     pub(crate) signal: Option<usize>,
     /// Which stage's activation it is.
     pub(crate) activation: Option<usize>,
+    /// Whether a way leads from it to the loss.
+    pub(crate) leads: bool,
     /// Whether the norm of its value counts.
     pub(crate) value: bool,
     /// Whether the norm of its cotangent counts.
@@ -89,6 +91,22 @@ pub(crate) struct Trained {
 
 /// Ops whose first input is multiplied by a matrix: what makes a layer of a network's depth.
 const PRODUCTS: [&str; 2] = ["linear", "matmul"];
+/// What is an activation beside other elementwise ops.
+const ACTIVATIONS: [&str; 13] = [
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "gelu_tanh",
+    "silu",
+    "softplus",
+    "log_sigmoid",
+    "hardtanh",
+    "sin",
+];
 const RECURRENT: [&str; 3] = ["rnn", "lstm", "gru"];
 
 impl Chain {
@@ -175,6 +193,7 @@ impl Chain {
             }
         }
         for i in 0..n {
+            self.roles[i].leads = to[i];
             let Some(at) = self.roles[i].param else { continue };
             self.trained[at].connected = to[i];
             if !to[i] {
@@ -296,10 +315,12 @@ impl Chain {
                 stages[k].out = next.max(stages[k].signal);
             }
             let from = stages[k].input.map_or(0, |i| i + 1);
-            let known = |i: &usize| on[*i] && self.nodes[*i].elementwise && self.inputs(*i).len() == 1;
+            let elementwise = |i: &usize| on[*i] && self.nodes[*i].elementwise && self.inputs(*i).len() == 1;
+            let known = |i: &usize| elementwise(i) && ACTIVATIONS.contains(&self.nodes[*i].op);
             let last = stages[k].out.max(stages[k].signal);
             let last = if k + 1 == stages.len() { stages[k].signal } else { last };
-            stages[k].activation = (from..=last).find(known).map(|i| (i, self.nodes[i].op));
+            let found = (from..=last).find(known).or_else(|| (from..=last).find(elementwise));
+            stages[k].activation = found.map(|i| (i, self.nodes[i].op));
             stages[k].path = common(&stages[k].layers);
         }
         self.stages = stages;

@@ -4,6 +4,7 @@ mod numbers;
 mod origin;
 mod pass;
 mod sample;
+mod sigma;
 
 pub(super) use chain::{Chain, Stage};
 pub use numbers::Counts;

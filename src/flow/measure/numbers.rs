@@ -33,26 +33,41 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Of numbers that are all finite.
-    pub(crate) fn of<F: Real>(t: &Tensor<F>) -> Self {
+    pub(crate) fn of<F: Real>(t: &Tensor<F>, finite: bool) -> Self {
         let [zero, small] = F::tiny(t.data());
-        Self { all: t.data().len(), nan: 0, infinite: 0, subnormal: small - zero, zero }
+        let count = |f: fn(&F) -> bool| if finite { 0 } else { t.data().iter().filter(|x| f(x)).count() };
+        let (nan, infinite) = (count(|x| x.is_nan()), count(|x| x.is_infinite()));
+        Self { all: t.data().len(), nan, infinite, subnormal: small - zero, zero }
     }
 }
 
-/// What an activation's outputs say: the mean of its slope over the largest slope, the share of saturated outputs.
-///
-/// Saturated: `|tanh| > 0.97`, and for the sigmoid the same share of its largest slope, `|z| > 4.18`.
+/// What an activation's outputs say: the mean of its slope over the largest slope, the share of saturated outputs. NaN for what
+/// they do not say, see [`LayerSample`](super::LayerSample).
 pub(crate) fn slopes<F: Real>(op: &str, h: &Tensor<F>) -> (f64, f64) {
     let n = h.data().len().max(1) as f64;
     let (scale, shift, bar) = match op {
         "tanh" => (1.0, 0.0, 0.97),
         // 4 h (1 - h) = 1 - t^2 and t = 2 h - 1 = tanh(z / 2); tanh(4.18 / 2) = 0.9698.
         "sigmoid" => (2.0, -1.0, (4.18f64 / 2.0).tanh()),
+        "hardtanh" => return (mean(h, |y| f64::from(y.abs() < 1.0)), f64::NAN),
+        "softplus" => return (mean(h, |y| -(-y).exp_m1()), f64::NAN),
+        "log_sigmoid" => return (mean(h, |y| -y.exp_m1()), f64::NAN),
+        "selu" => return (mean(h, selu_slope), f64::NAN),
         _ => return (f64::NAN, f64::NAN),
     };
     let (slope, saturated) = F::bends(F::of(scale), F::of(shift), F::of(bar), h.data());
     (slope / n, saturated as f64 / n)
+}
+
+fn mean<F: Real>(h: &Tensor<F>, slope: impl Fn(f64) -> f64) -> f64 {
+    h.data().iter().map(|h| slope(h.f64())).sum::<f64>() / h.data().len().max(1) as f64
+}
+
+/// From the output `scale alpha (e^x - 1)` left of 0, over the largest slope, `scale alpha` at 0.
+fn selu_slope(y: f64) -> f64 {
+    const ALPHA: f64 = 1.673_263_242_354_377_2;
+    const SCALE: f64 = 1.050_700_987_355_480_5;
+    if y > 0.0 { 1.0 / ALPHA } else { 1.0 + y / (SCALE * ALPHA) }
 }
 
 /// For each unit (the last axis) of a ReLU, in how many rows it is above 0.

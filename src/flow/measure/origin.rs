@@ -37,7 +37,13 @@ pub struct Origin {
     pub count: (usize, usize),
     /// The number.
     pub value: f64,
+    /// How many other ops read the same value: on the way back, any of them may have made it.
+    pub others: usize,
 }
+
+/// Ops whose slope has no bound: where several read a value, the likelier makers.
+const STEEP: [&str; 14] =
+    ["sqrt", "ln", "ln_1p", "powf", "powi", "div", "recip", "norm", "std", "exp", "exp_m1", "tan", "prod", "logsumexp"];
 
 impl Origin {
     pub(super) fn of<F: Real>(direction: Direction, chain: &Chain, node: usize, t: &Tensor<F>) -> Self {
@@ -45,6 +51,14 @@ impl Origin {
         let direction = if n.op == "leaf" && direction == Direction::Forward { Direction::Given } else { direction };
         let layer = n.param.clone().or_else(|| chain.layer_before(node));
         Self::at(direction, n.op, n.at, layer, t)
+    }
+
+    /// Of the op whose rule gave the cotangent of `node`: its reader, or the likeliest of several.
+    pub(super) fn behind<F: Real>(chain: &Chain, node: usize, bar: &Tensor<F>) -> Self {
+        let readers: Vec<usize> = chain.readers(node).collect();
+        let steep = readers.iter().find(|i| STEEP.contains(&chain.nodes[**i].op));
+        let maker = *steep.or(readers.first()).unwrap_or(&node);
+        Self { others: readers.len().saturating_sub(1), ..Self::of(Direction::Backward, chain, maker, bar) }
     }
 
     pub(crate) fn at<F: Real>(
@@ -57,7 +71,7 @@ impl Origin {
         let entry = t.data().iter().position(|x| !x.is_finite()).unwrap_or(0);
         let count = t.data().iter().filter(|x| !x.is_finite()).count();
         let value = t.data().get(entry).map_or(f64::NAN, |x| x.f64());
-        Self { direction, op, at, layer, entry, count: (count, t.data().len()), value }
+        Self { direction, op, at, layer, entry, count: (count, t.data().len()), value, others: 0 }
     }
 }
 
@@ -75,8 +89,9 @@ impl Chain {
     }
 
     /// The ops that read a node and lead to the loss, the last one first.
-    pub(super) fn readers(&self, node: usize) -> impl Iterator<Item = usize> {
-        (node + 1..=self.root).rev().filter(move |i| self.inputs(*i).contains(&(node as u32)))
+    pub(crate) fn readers(&self, node: usize) -> impl Iterator<Item = usize> {
+        let reads = move |i: &usize| self.roles[*i].leads && self.inputs(*i).contains(&(node as u32));
+        (node + 1..=self.root).rev().filter(reads)
     }
 }
 
@@ -97,6 +112,11 @@ impl fmt::Display for Origin {
                 Some(path) => write!(f, "the parameter \"{path}\" (recorded at {at}) holds {value}")?,
                 None => write!(f, "the data recorded at {at} holds {value}")?,
             },
+        }
+        match self.others {
+            0 => {}
+            1 => write!(f, " (or that of the other op that reads the same value)")?,
+            n => write!(f, " (or that of one of {n} other ops that read the same value)")?,
         }
         write!(f, ": entry {entry} of {all}, {count} in all")
     }

@@ -1,11 +1,13 @@
 //! One pass under way: forward numbers when it begins, cotangents as the sweep comes by.
 use super::{
-    Chain, Counts, Direction, LayerSample, Magnitudes, Origin, ParamSample, Sample, Stage,
+    Chain, Counts, Direction, LayerSample, Magnitudes, Origin, ParamSample, Sample, Stage, TimeSample,
     chain::Trained,
     numbers::{active, log_norm, norm, root, slopes},
+    sigma::sigma,
 };
 use crate::{
     core::{Cotangent, Gradient, Recorded},
+    flow::{InTime, ThroughTime},
     tensor::{Real, Tensor},
 };
 use std::{collections::HashMap, sync::Arc};
@@ -31,6 +33,8 @@ pub(crate) struct Pass {
     bars: Vec<f64>,
     sigmas: HashMap<Arc<str>, f64>,
     looks: Looks,
+    /// Of the first number that was not finite.
+    origin: Option<Box<Origin>>,
 }
 
 /// What is read beside the usual.
@@ -40,14 +44,18 @@ pub(crate) struct Looks {
     pub(crate) magnitudes: bool,
     /// The parameters, whose norms the step will not tell.
     pub(crate) params: bool,
+    /// Equal rows and zeros among the weights, and singular values.
+    pub(crate) start: bool,
+    /// Whether a number that is not finite ends the pass.
+    pub(crate) strict: bool,
 }
 
 /// What is left of it.
+#[derive(Clone)]
 pub(crate) struct Passed {
     pub(crate) sample: Sample,
-    /// The largest singular value of recurrent weights, by layer.
-    pub(crate) sigmas: HashMap<Arc<str>, f64>,
     pub(crate) chain: Arc<Chain>,
+    pub(crate) origin: Option<Box<Origin>>,
 }
 
 impl Pass {
@@ -86,7 +94,7 @@ impl Pass {
             span: nan,
         };
         let bars = vec![nan; chain.nodes.len()];
-        Self { chain, leaf: 0, sample, bars, sigmas: HashMap::new(), looks }
+        Self { chain, leaf: 0, sample, bars, sigmas: HashMap::new(), looks, origin: None }
     }
 
     /// Reads each value once: a norm is finite if all of it is. False if this is not the recording whose structure is known.
@@ -112,7 +120,7 @@ impl Pass {
                 rms[n.index] = norm / (n.value.data().len().max(1) as f64).sqrt();
                 norm.is_finite()
             } else {
-                !n.wants || F::all_finite(n.value.data())
+                !n.wants || !role.leads || F::all_finite(n.value.data())
             };
             if let Some(k) = role.activation {
                 if n.op == "relu" {
@@ -127,7 +135,7 @@ impl Pass {
             return Ok(false);
         }
         if !finite {
-            self.find(recorded)?;
+            self.cut(self.find(recorded))?;
         }
         for (k, counts, size) in active {
             let layer = &mut self.sample.layers[k];
@@ -144,7 +152,7 @@ impl Pass {
     fn param<F: Real>(&mut self, at: usize, node: usize, w: &Tensor<F>) -> bool {
         let param = &mut self.sample.params[at];
         param.size = [w.shape().first().copied().unwrap_or(1), w.data().len()];
-        if self.sample.step == 0 {
+        if self.looks.start {
             let recurrent = |r: &&(Arc<str>, &str, Option<usize>)| r.1 == "rnn" && r.2 == Some(node);
             if let Some((path, ..)) = self.chain.recurrent.iter().find(recurrent) {
                 self.sigmas.insert(path.clone(), sigma(w));
@@ -162,24 +170,35 @@ impl Pass {
         !self.looks.params || param.value.is_finite()
     }
 
-    /// The first number that is not finite makes others, and is the one to know. A mask of infinities among the data is meant if the
-    /// loss is finite.
+    /// The first number that is not finite makes others, and is the one to know. Infinities among constants, such as a mask, are
+    /// meant if the loss is finite; what does not lead to it is not looked at.
     #[cold]
-    fn find<F: Real>(&self, recorded: &Recorded<'_, F>) -> Cut {
+    fn find<F: Real>(&self, recorded: &Recorded<'_, F>) -> Option<Box<Origin>> {
         let (chain, mut found) = (&self.chain, None);
         let (mut bad, masks) = (vec![false; chain.nodes.len()], self.sample.loss.is_finite());
         recorded.each_node(|n| {
-            if found.is_some() || F::all_finite(n.value.data()) {
+            if found.is_some() || !chain.roles[n.index].leads || F::all_finite(n.value.data()) {
                 return;
             }
             bad[n.index] = true;
             let passed_on = n.inputs.iter().any(|x| bad[*x as usize]);
-            let meant = masks && n.op == "leaf" && !n.wants;
+            let meant = masks && !n.wants;
             if !passed_on && !meant {
                 found = Some(Box::new(Origin::of(Direction::Forward, chain, n.index, n.value)));
             }
         });
-        found.map_or(Ok(()), Err)
+        found
+    }
+
+    /// Ends the pass, or keeps the first origin and goes on.
+    fn cut(&mut self, origin: Option<Box<Origin>>) -> Cut {
+        match origin {
+            Some(origin) if self.looks.strict => Err(origin),
+            origin => {
+                self.origin = self.origin.take().or(origin);
+                Ok(())
+            }
+        }
     }
 
     /// A node that the sweep reached.
@@ -197,13 +216,12 @@ impl Pass {
             F::all_finite(event.bar.data())
         };
         if !finite {
-            // Its own reader made it: the sweep has passed all of them, and their cotangents were finite.
-            let maker = self.chain.readers(event.index).next().unwrap_or(event.index);
-            return Err(Box::new(Origin::of(Direction::Backward, &self.chain, maker, event.bar)));
+            // A reader of it made it: the sweep has passed all of them, and their cotangents were finite.
+            self.cut(Some(Box::new(Origin::behind(&self.chain, event.index, event.bar))))?;
         }
         if let Some(k) = role.signal {
             let layer = &mut self.sample.layers[k];
-            layer.counts = Counts::of(event.bar);
+            layer.counts = Counts::of(event.bar, finite);
             if self.looks.magnitudes {
                 layer.magnitudes = Some(Arc::new(Magnitudes::of(event.bar)));
             }
@@ -215,8 +233,7 @@ impl Pass {
     pub(crate) fn gradient<F: Real>(&mut self, event: &Gradient<'_, F>) -> Cut {
         let log = log_norm(event.bar);
         if log.is_nan() || log == f64::INFINITY {
-            let maker = self.chain.readers(self.leaf).next().unwrap_or(self.leaf);
-            return Err(Box::new(Origin::of(Direction::Backward, &self.chain, maker, event.bar)));
+            self.cut(Some(Box::new(Origin::behind(&self.chain, self.leaf, event.bar))))?;
         }
         if let Some(at) = self.chain.by_path.get(event.path) {
             self.sample.params[*at].gradient = log;
@@ -224,8 +241,8 @@ impl Pass {
         Ok(())
     }
 
-    /// When the sweep is over.
-    pub(crate) fn end(mut self) -> Passed {
+    /// When the sweep is over, with what it showed of time.
+    pub(crate) fn end(mut self, time: &ThroughTime) -> Passed {
         let (stages, layers) = (&self.chain.stages, &mut self.sample.layers);
         for (k, stage) in stages.iter().enumerate() {
             let signal = self.bars[stage.signal];
@@ -245,7 +262,9 @@ impl Pass {
         self.sample.derive();
         let known = self.sample.params.iter().map(|p| p.gradient).filter(|g| !g.is_nan());
         self.sample.norm = joint(known);
-        Passed { sample: self.sample, sigmas: self.sigmas, chain: self.chain }
+        let sigma = |layer: &InTime| self.sigmas.get(layer.path.as_str()).copied().unwrap_or(f64::NAN);
+        self.sample.time = time.layers().map(|layer| TimeSample::of(layer, sigma(layer))).collect();
+        Passed { sample: self.sample, chain: self.chain, origin: self.origin }
     }
 }
 
@@ -256,31 +275,6 @@ fn joint(logs: impl Iterator<Item = f64> + Clone) -> f64 {
         return top;
     }
     top + 0.5 * logs.map(|log| 100f64.powf(log - top)).sum::<f64>().log10()
-}
-
-/// The largest singular value of a square matrix, by power iteration on `W^T W`.
-fn sigma<F: Real>(w: &Tensor<F>) -> f64 {
-    let n = w.shape()[1];
-    // Not a vector of ones: that may lie in the kernel.
-    let mut v: Vec<f64> = (0..n).map(|i| 1.0 + 0.5 * ((i * i + 1) as f64).sin()).collect();
-    let norm = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
-    let mut sigma = 0.0;
-    for _ in 0..30 {
-        let scale = norm(&v);
-        if scale == 0.0 {
-            return 0.0;
-        }
-        v.iter_mut().for_each(|x| *x /= scale);
-        let mut next = vec![0.0; n];
-        let mut squares = 0.0;
-        for row in w.data().chunks_exact(n) {
-            let y: f64 = row.iter().zip(&v).map(|(w, v)| w.f64() * v).sum();
-            squares += y * y;
-            next.iter_mut().zip(row).for_each(|(x, w)| *x += w.f64() * y);
-        }
-        (v, sigma) = (next, squares.sqrt());
-    }
-    sigma
 }
 
 /// Whether a matrix is 0, and how many of its rows equal another.

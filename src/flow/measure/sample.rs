@@ -23,7 +23,8 @@ pub struct LayerSample {
     pub f_factor: f64,
     /// The next layer's weights' part of it: `||dL/dh_l|| / ||dL/dz_(l+1)||`.
     pub w_factor: f64,
-    /// What random weights of the next layer's variance would give: `sqrt(outputs * Var W)` (Glorot and Bengio 2010, equation 6).
+    /// What random weights of the next layer's variance would give: `sqrt(inputs * Var W)`, its inputs being this layer's outputs
+    /// (Glorot and Bengio 2010, equation 6, for norms instead of the variance of an entry).
     pub w_expected: f64,
     /// Forward: `rms(h_l) / rms(h_(l-1))`.
     pub forward: f64,
@@ -33,9 +34,13 @@ pub struct LayerSample {
     pub weight: f64,
     /// Norm of the matrices' last change over theirs; NaN if no step reported it.
     pub update: f64,
-    /// The mean slope of the activation over its largest slope.
+    /// The mean slope of the activation over its largest slope, from its outputs; NaN where they do not tell it: of `gelu`, `gelu_tanh`
+    /// and `silu`, which fall before they rise, of `leaky_relu`, `elu` and `clamp`, whose numbers an observer does not see, and of
+    /// functions that are no activations.
     pub slope: f64,
-    /// The share of outputs where tanh or sigmoid is saturated.
+    /// The share of outputs of a tanh or sigmoid near an end of the range: `|tanh| > 0.97`, and for the sigmoid the same share of its
+    /// largest slope, `|z| > 4.18`. NaN for others: half of a rectifier's outputs lie at its one end, as they should, and a
+    /// third of those of `hardtanh` at its two for inputs from `N(0, 1)`.
     pub saturated: f64,
     /// The share of units that a ReLU kept at 0 in the whole batch.
     pub silent: f64,
@@ -48,7 +53,7 @@ pub struct LayerSample {
     /// Which of the sample's parameters are its matrices.
     pub(crate) matrices: Vec<usize>,
     pub(crate) magnitudes: Option<Arc<Magnitudes>>,
-    /// Of a matrix: whether all of it is 0, and how many pairs of equal rows it has; at the first pass only.
+    /// Of a matrix: whether all of it is 0, and how many pairs of equal rows it has; at the first pass, and while that lasts.
     pub(crate) start: (bool, usize),
 }
 
@@ -74,11 +79,11 @@ pub struct ParamSample {
 }
 
 impl ParamSample {
-    /// `sqrt(rows * Var W)` of a matrix.
+    /// `sqrt(columns * Var W)` of a matrix: what `||W^T d|| / ||d||` is for random `W`, each column of which gives an entry of `W^T d`.
     fn expected(&self) -> f64 {
         let [rows, n] = self.size.map(|n| n.max(1) as f64);
         let mean = self.sum / n;
-        (rows * (self.value * self.value / n - mean * mean).max(0.0)).sqrt()
+        (n / rows * (self.value * self.value / n - mean * mean).max(0.0)).sqrt()
     }
 }
 
@@ -92,32 +97,45 @@ pub struct TimeSample {
     pub op: &'static str,
     /// How many steps the sequence has.
     pub steps: usize,
-    /// The factor of one step back, see [`InTime::rho`].
+    /// The factor of one step back, see [`InTime::rho`]; 0 if the gradient ends in an exact 0.
     pub rho: f64,
-    /// After how many steps 1 % of a gradient is left, see [`InTime::horizon`].
+    /// After how many steps 1 % of a gradient is left, see [`InTime::horizon`], or nothing.
     pub horizon: f64,
+    /// In pre-flight, the factor of one step back over the whole sequence of a gradient that starts at the last step only; else
+    /// NaN.
+    pub probed_rho: f64,
+    /// In pre-flight, after how many steps 1 % of that gradient is left, `ln 0.01 / ln` of it; else NaN.
+    pub probed_horizon: f64,
     /// The mean of the forget gate `f` of an LSTM, or of `z` of a GRU.
     pub gate: f64,
     /// `log10` of that gate's product over all steps.
     pub gate_product: f64,
-    /// The largest singular value of a simple network's recurrent weights; at the first pass only.
+    /// The largest singular value of a simple network's recurrent weights, or a little more; at the first pass, and seldom later.
     pub sigma: f64,
     /// `log10 ||g_t||`, at most 64 steps of it, from the first to the last.
     pub profile: Vec<f64>,
 }
 
 impl TimeSample {
+    /// The factor of one step back and the horizon, as exact as they are known.
+    pub(crate) fn rate(&self) -> (f64, f64) {
+        if self.probed_rho.is_nan() { (self.rho, self.horizon) } else { (self.probed_rho, self.probed_horizon) }
+    }
+
     pub(crate) fn of(layer: &InTime, sigma: f64) -> Self {
         let nan = |x: Option<f64>| x.unwrap_or(f64::NAN);
         let name = if layer.op == "gru" { "z" } else { "f" };
         let n = layer.total.len();
         let kept = n.min(64);
+        let (rho, horizon) = layer.fate();
         Self {
             path: layer.path.as_str().into(),
             op: layer.op,
             steps: n,
-            rho: nan(layer.rho()),
-            horizon: nan(layer.horizon()),
+            rho,
+            horizon,
+            probed_rho: f64::NAN,
+            probed_horizon: f64::NAN,
             gate: nan(layer.mean_gate(name)),
             gate_product: nan(layer.gate_product(name)),
             sigma,
@@ -158,7 +176,7 @@ impl Sample {
         self.layers.len().saturating_sub(1)
     }
 
-    /// Takes from a step how far the parameters went, and where from if that is not known yet.
+    /// Takes from a step how far the parameters went, and where from if that was not read.
     pub(crate) fn moved<'a>(&mut self, moves: impl Iterator<Item = (&'a str, Moved)>, at: &HashMap<Arc<str>, usize>) {
         for (path, moved) in moves {
             let Some(param) = at.get(path).map(|i| &mut self.params[*i]) else { continue };
@@ -169,14 +187,28 @@ impl Sample {
         }
     }
 
+    /// Fills in what neither was read nor told by a step: a parameter that no step moved is as it was.
+    pub(crate) fn remember(&mut self, known: &mut HashMap<Arc<str>, (f64, f64)>) {
+        for param in &mut self.params {
+            if param.value.is_nan() {
+                (param.value, param.sum) = known.get(&param.path).copied().unwrap_or((f64::NAN, f64::NAN));
+            } else {
+                known.insert(param.path.clone(), (param.value, param.sum));
+            }
+        }
+    }
+
     /// Computes what follows from the parameters.
     pub(crate) fn weigh(&mut self) {
         for k in 0..self.layers.len() {
             let own = || self.layers[k].matrices.iter().map(|at| &self.params[*at]);
             let weight = own().map(|p| p.value * p.value).sum::<f64>().sqrt();
-            let change = own().map(|p| (p.update * p.value).powi(2)).sum::<f64>().sqrt();
+            // One that no step wrote, such as a frozen one, has not moved.
+            let told = || own().filter(|p| !p.update.is_nan());
+            let change = told().map(|p| (p.update * p.value).powi(2)).sum::<f64>().sqrt();
             let expected = own().next_back().map_or(f64::NAN, ParamSample::expected);
-            (self.layers[k].weight, self.layers[k].update) = (weight, change / weight);
+            let update = if told().next().is_some() { change / weight } else { f64::NAN };
+            (self.layers[k].weight, self.layers[k].update) = (weight, update);
             if let Some(before) = k.checked_sub(1) {
                 self.layers[before].w_expected = expected;
             }

@@ -21,6 +21,8 @@ impl History {
         // The newest is always there; the one before it goes if it is not on the grid.
         if self.samples.len() > 1 && !(self.seen - 1).is_multiple_of(self.stride) {
             self.rows -= rows(&self.samples.pop().expect("more than one"));
+        } else if let Some(before) = self.samples.last_mut() {
+            bare_unless(before, (self.seen - 1) / self.stride);
         }
         self.seen += 1;
         self.rows += rows(&sample);
@@ -33,17 +35,25 @@ impl History {
                 (at - 1) % 2 == 0 || at - 1 == last
             });
             self.stride *= 2;
+            self.samples[..last / 2].iter_mut().zip(0..).for_each(|(sample, at)| bare_unless(sample, at));
             self.rows = self.samples.iter().map(rows).sum();
         }
     }
 
-    pub(crate) fn samples(&self) -> &[Sample] {
-        &self.samples
+    pub(crate) fn into_samples(self) -> Vec<Sample> {
+        self.samples
+    }
+}
+
+/// Of the samples that stay, one in sixteen keeps the distribution of its signals: it is larger than all the rest.
+fn bare_unless(sample: &mut Sample, at: u64) {
+    if !at.is_multiple_of(16) {
+        sample.layers.iter_mut().for_each(|layer| layer.magnitudes = None);
     }
 }
 
 fn rows(sample: &Sample) -> usize {
-    (sample.layers.len() + sample.time.len()).max(1)
+    (sample.layers.len() + sample.time.len() + sample.params.len()).max(1)
 }
 
 /// A number of each pass, and another one beside it: neighbours are joined when there are many, and the larger stays.

@@ -1,22 +1,25 @@
 //! The observer that watches a training run.
 mod history;
 mod sampling;
+mod seen;
 mod updates;
 
 pub(super) use history::{History, Track};
 pub use sampling::Sampling;
 pub use updates::AskUpdates;
 
+use seen::{Seen, Waiting};
+
 use super::{
     Kind, Report, Severity, ThroughTime, Verdict,
-    measure::{Chain, Direction, Looks, Origin, Pass, Passed, Silence, TimeSample},
+    measure::{Chain, Direction, Looks, Origin, Pass, Silence},
     report::{Cost, jsonl},
-    verdict::{Judge, Running},
+    verdict::Judge,
 };
 use crate::{
     core::{Clipped, Cotangent, Gradient, Observer, Phase, Recorded, Signal, TimeStep},
     error::{Error, ErrorKind},
-    optim::{StepReport, Updates},
+    optim::StepReport,
     tensor::Real,
 };
 use std::{
@@ -51,6 +54,8 @@ pub enum Control {
 /// the [verdicts](Verdict), and pictures.
 ///
 /// Ratios do not change when the loss is scaled, so verdicts do not, either. Norms are f64, gradients those before clipping.
+/// A monitor is for one network: two that take turns have one each. Passes that are only looked at (an evaluation with a sweep of
+/// its own) do not belong to it, either. Several passes whose gradients are added up for one step may.
 /// Weights after an observed run are those of an unobserved one, bit for bit. Memory is bounded, however long the run.
 ///
 /// ```
@@ -86,34 +91,34 @@ pub enum Control {
 /// Bengio, "On the difficulty of training recurrent neural networks", 2013.
 pub struct Monitor {
     sampling: Sampling,
+    strict: bool,
     passes: u64,
-    /// The pass under way, if it is measured.
+    measured: u64,
+    /// The sweep under way, if it is measured.
     pass: Option<Pass>,
+    /// The last measured pass, until its step has come.
+    waiting: Option<Waiting>,
+    /// Whether a step or `judge` was ever told of: then norms are theirs.
+    steps: bool,
+    /// Whether this pass's norm is known.
+    noted: bool,
+    /// Whether the last sweep was measured and all of its numbers were finite.
+    sound: bool,
+    /// Whether the last measured pass learnt the parameters' norms from its step, as the next one will.
+    told: bool,
+    /// Whether the next step is to tell how far it goes.
+    asks: Arc<AtomicBool>,
     /// The structure of the last measured pass.
     chain: Option<Arc<Chain>>,
     time: ThroughTime,
-    noted: bool,
-    coef: f64,
-    updates: Option<Updates>,
-    /// Whether the last measured pass learnt the parameters' norms from its step, as the next one will.
-    told: bool,
-    /// Whether the step of the pass under way is to tell how far it goes.
-    asks: Arc<AtomicBool>,
     silences: HashMap<Arc<str>, Silence>,
-    running: Running,
-    judge: Judge,
-    history: History,
-    losses: Track,
-    norms: Track,
+    seen: Seen,
     lines: Option<BufWriter<File>>,
     spent: Duration,
     since: Option<Instant>,
     until: Option<Instant>,
-    measured: u64,
 }
 
-/// Rows that are kept: one for each layer and measured pass.
-const ROWS: usize = 10_000;
 /// Of so many measured passes, one keeps the distribution of its signals.
 const MAGNITUDES: u64 = 16;
 
@@ -128,32 +133,30 @@ impl Monitor {
     pub fn new() -> Self {
         Self {
             sampling: Sampling::default(),
+            strict: true,
             passes: 0,
+            measured: 0,
             pass: None,
-            chain: None,
-            time: ThroughTime::new(),
+            waiting: None,
+            steps: false,
             noted: true,
-            coef: 1.0,
-            updates: None,
+            sound: false,
             told: false,
             asks: Arc::default(),
+            chain: None,
+            time: ThroughTime::new(),
             silences: HashMap::new(),
-            running: Running::default(),
-            judge: Judge::default(),
-            history: History::new(ROWS),
-            losses: Track::default(),
-            norms: Track::default(),
+            seen: Seen::new(Judge::default()),
             lines: None,
             spent: Duration::ZERO,
             since: None,
             until: None,
-            measured: 0,
         }
     }
 
     /// One that gives its verdicts after a single pass.
     pub(super) fn preflight() -> Self {
-        Self { judge: Judge::preflight(), ..Self::new() }
+        Self { seen: Seen::new(Judge::preflight()), ..Self::new() }
     }
 
     /// Measures passes 0 to 19, then every `n`-th.
@@ -167,7 +170,13 @@ impl Monitor {
         self
     }
 
-    /// Also writes what it measures to a file: one JSON object a line for each layer and measured pass, as
+    /// A number that is not finite is a verdict and no error, so that the pass goes on: for links that skip such steps or take such
+    /// entries for 0.
+    pub fn lenient(self) -> Self {
+        Self { strict: false, ..self }
+    }
+
+    /// Also writes what it measures to a file: one JSON object a line for each layer, recurrent layer and parameter of a measured pass, as
     /// [`Report::jsonl`] has them.
     ///
     /// # Errors
@@ -193,30 +202,37 @@ impl Monitor {
     /// What was done to the gradients of the pass, and what to do with the step. The loss is that of this pass.
     pub fn judge(&mut self, loss: f64, clip: &Clipped) -> Control {
         self.note(clip.norm, clip.coef);
-        let severe = self.running.spike.is_some_and(|s| s.severe);
-        if self.verdicts().iter().any(|v| v.severity == Severity::Critical) {
+        let severe = self.seen.running.spike.is_some_and(|s| s.severe);
+        let control = if self.verdicts().iter().any(|v| v.severity == Severity::Critical) {
             Control::Stop
         } else if severe || !loss.is_finite() || !clip.norm.is_finite() {
             Control::SkipUpdate
         } else {
             Control::Continue
+        };
+        if let Some(waiting) = self.waiting.as_mut().filter(|_| control != Control::Continue) {
+            waiting.over = true;
         }
+        control
     }
 
     /// What a step did: the norms of its changes (with [`Self::updates`]), and what links clipped, unless [`Self::judge`]
-    /// knows of it.
+    /// knows of it. After several passes whose gradients were added up, it is told once.
     pub fn step(&mut self, report: &StepReport) {
+        self.steps = true;
         if let Some(norm) = report.norm {
             self.note(norm, report.coef.unwrap_or(1.0));
         }
-        if self.pass.is_some() {
-            self.updates.clone_from(&report.updates);
+        self.asks.store(false, Ordering::Relaxed);
+        if let Some(waiting) = self.waiting.as_mut().filter(|w| !w.over) {
+            waiting.updates.clone_from(&report.updates);
+            waiting.over = true;
         }
     }
 
     /// The verdicts that stand, without those of the pass under way.
     pub fn verdicts(&self) -> Vec<Verdict> {
-        self.judge.verdicts()
+        self.seen.judge.verdicts()
     }
 
     /// Whether a verdict of this kind stands.
@@ -226,20 +242,28 @@ impl Monitor {
 
     /// All that is known, the last pass included.
     pub fn report(&mut self) -> Report {
-        let failed = self.finish().err();
+        let mut failed = None;
+        let mut seen = self.seen.clone();
+        if self.steps && self.waiting.as_ref().is_some_and(|w| !w.over) {
+            // Its step may still come.
+            self.waiting.clone().into_iter().for_each(|waiting| drop(seen.settle(waiting)));
+        } else {
+            failed = self.finish().err();
+            seen = self.seen.clone();
+        }
         let spent = self.spent.as_secs_f64();
         let whole = self.since.zip(self.until).map_or(0.0, |(a, b)| (b - a).as_secs_f64());
         let cost =
             Cost { share: if whole > 0.0 { spent / whole } else { f64::NAN }, seconds: spent, passes: self.measured };
         Report {
-            samples: self.history.samples().to_vec(),
-            verdicts: self.judge.verdicts(),
-            past: self.judge.past().to_vec(),
-            losses: self.losses.points().to_vec(),
-            norms: self.norms.points().to_vec(),
-            norm_mean: self.running.norm_mean(),
-            clip_rate: self.running.clip_rate(),
-            advice: self.running.clip_advice(),
+            verdicts: seen.judge.verdicts(),
+            past: seen.judge.past().to_vec(),
+            losses: seen.losses.points().to_vec(),
+            norms: seen.norms.points().to_vec(),
+            norm_mean: seen.running.norm_mean(),
+            clip_rate: seen.running.clip_rate(),
+            advice: seen.running.clip_advice(),
+            samples: seen.history.into_samples(),
             cost,
             passes: self.passes,
             failed: failed.map(|e| e.to_string()),
@@ -248,35 +272,26 @@ impl Monitor {
 
     /// The norm of this pass, once.
     fn note(&mut self, norm: f64, coef: f64) {
-        if std::mem::replace(&mut self.noted, true) {
-            return;
+        self.steps = true;
+        if !std::mem::replace(&mut self.noted, true) {
+            self.seen.note(self.passes.saturating_sub(1), norm, coef);
+            if let Some(waiting) = self.waiting.as_mut().filter(|w| !w.over) {
+                waiting.coef = Some(coef);
+            }
         }
-        self.coef = coef;
-        let step = self.passes.saturating_sub(1);
-        self.running.norm(norm, coef);
-        self.norms.push(step, norm, coef);
-        self.judge.spike(step, &self.running);
     }
 
-    /// Ends the pass before: all that belongs to it has come.
+    /// Ends the last measured pass: all that belongs to it has come.
     fn finish(&mut self) -> Result<(), Error> {
-        let Some(pass) = self.pass.take() else { return Ok(()) };
+        let Some(waiting) = self.waiting.take() else { return Ok(()) };
         let clock = Instant::now();
-        let Passed { mut sample, sigmas, chain } = pass.end();
-        self.note(10f64.powf(sample.norm), 1.0);
-        sample.coef = self.coef;
-        sample.time = self
-            .time
-            .layers()
-            .map(|layer| TimeSample::of(layer, sigmas.get(layer.path.as_str()).copied().unwrap_or(f64::NAN)))
-            .collect();
-        let updates = self.updates.take();
-        self.told = updates.is_some();
-        if let Some(updates) = updates {
-            sample.moved(updates.moves(), &chain.by_path);
+        // One of several whose gradients were added up: the norm of the sum counts.
+        let part = self.steps && !waiting.over;
+        if !part && waiting.coef.is_none() {
+            self.seen.note(waiting.passed.sample.step, 10f64.powf(waiting.passed.sample.norm), 1.0);
         }
-        sample.weigh();
-        self.judge.sample(&sample, &self.running);
+        self.told = waiting.updates.is_some();
+        let sample = self.seen.settle(waiting);
         if let Some(lines) = &mut self.lines {
             let mut text = String::new();
             jsonl(&sample, &mut text);
@@ -285,19 +300,20 @@ impl Monitor {
                 .and_then(|()| lines.flush())
                 .map_err(|e| Error::io("monitor: jsonl", e))?;
         }
-        self.history.push(sample);
-        self.measured += 1;
         self.spent += clock.elapsed();
         Ok(())
     }
 
-    fn fail(&mut self, origin: Origin) -> Error {
+    /// The error, or none if it is lenient.
+    fn fail(&mut self, origin: Origin) -> Result<(), Error> {
         let step = self.passes.saturating_sub(1);
-        self.pass = None;
-        self.noted = true;
         let message = format!("monitor: pass {step}: {origin}");
-        self.judge.non_finite(step, origin);
-        Error::new(ErrorKind::NonFinite, message)
+        self.seen.judge.non_finite(step, origin);
+        if !self.strict {
+            return Ok(());
+        }
+        (self.pass, self.noted) = (None, true);
+        Err(Error::new(ErrorKind::NonFinite, message))
     }
 }
 
@@ -307,19 +323,27 @@ impl<F: Real> Observer<F> for Monitor {
         self.since.get_or_insert(clock);
         self.until = Some(clock);
         let spent = self.spent;
-        self.finish()?;
-        let step = self.passes;
-        self.passes += 1;
-        (self.noted, self.coef, self.updates) = (false, 1.0, None);
-        self.asks.store(self.sampling.takes(step), Ordering::Relaxed);
-        let loss = recorded.loss();
-        self.running.loss(loss);
-        self.losses.push(step, loss, loss);
-        if self.sampling.takes(step) || !loss.is_finite() {
-            let looks = Looks { magnitudes: self.measured.is_multiple_of(MAGNITUDES), params: !self.told };
+        self.pass = None; // a sweep that was ended by others shows nothing
+        let (step, loss) = (self.passes, recorded.loss());
+        let takes = self.sampling.takes(step) || !loss.is_finite();
+        // A measured pass waits for its step, unless there are none.
+        if takes || !self.steps || self.waiting.as_ref().is_some_and(|w| w.over) {
+            self.finish()?;
+        }
+        (self.passes, self.noted) = (step + 1, false);
+        self.seen.running.loss(loss);
+        self.seen.losses.push(step, loss, loss);
+        if takes {
+            self.asks.store(true, Ordering::Relaxed);
+            let looks = Looks {
+                magnitudes: self.measured.is_multiple_of(MAGNITUDES),
+                params: !self.told,
+                start: self.measured == 0 || self.has(Kind::Symmetric),
+                strict: self.strict,
+            };
             match Pass::begin(recorded, step, &mut self.silences, looks, &mut self.chain) {
                 Ok(pass) => self.pass = Some(pass),
-                Err(origin) => return Err(self.fail(*origin)),
+                Err(origin) => return self.fail(*origin),
             }
             self.time.recording(recorded)?;
         }
@@ -332,7 +356,7 @@ impl<F: Real> Observer<F> for Monitor {
         let clock = Instant::now();
         let cut = pass.cotangent(event);
         self.spent += clock.elapsed();
-        cut.map_err(|origin| self.fail(*origin))
+        cut.or_else(|origin| self.fail(*origin))
     }
 
     fn signal(&mut self, event: &Signal<'_, F>) -> Result<(), Error> {
@@ -341,7 +365,11 @@ impl<F: Real> Observer<F> for Monitor {
         if self.pass.is_some() || event.phase != Phase::Pre || biased() || F::all_finite(event.bar.data()) {
             return Ok(());
         }
-        Err(self.fail(Origin::at(Direction::Signal, event.op, event.at, Some(event.path.into()), event.bar)))
+        self.fail(Origin::at(Direction::Signal, event.op, event.at, Some(event.path.into()), event.bar))
+    }
+
+    fn wants_time_steps(&self) -> bool {
+        self.pass.is_some()
     }
 
     fn time_step(&mut self, event: &TimeStep<'_>) -> Result<(), Error> {
@@ -353,15 +381,28 @@ impl<F: Real> Observer<F> for Monitor {
             let clock = Instant::now();
             let cut = pass.gradient(event);
             self.spent += clock.elapsed();
-            return cut.map_err(|origin| self.fail(*origin));
+            return cut.or_else(|origin| self.fail(*origin));
         }
         if event.bar.shape().rank() > 1 || F::all_finite(event.bar.data()) {
             return Ok(());
         }
-        Err(self.fail(Origin::at(Direction::Gradient, "leaf", event.at, Some(event.path.into()), event.bar)))
+        self.fail(Origin::at(Direction::Gradient, "leaf", event.at, Some(event.path.into()), event.bar))
+    }
+
+    fn swept(&mut self) -> Result<(), Error> {
+        self.sound = false;
+        let Some(pass) = self.pass.take() else { return Ok(()) };
+        let clock = Instant::now();
+        let mut passed = pass.end(&self.time);
+        self.measured += 1;
+        let origin = passed.origin.take();
+        self.sound = origin.is_none();
+        self.waiting = Some(Waiting { passed, coef: None, updates: None, over: false });
+        self.spent += clock.elapsed();
+        origin.map_or(Ok(()), |origin| self.fail(*origin))
     }
 
     fn checks_gradients(&self) -> bool {
-        self.pass.is_some()
+        self.sound
     }
 }

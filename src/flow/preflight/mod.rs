@@ -1,18 +1,19 @@
 //! A look at a network before its first step.
+mod look;
 mod trial;
 
-use super::{Monitor, Report};
+use super::Report;
 use crate::{
     core::{Module, Recording, Tape, Var},
-    error::{Error, ErrorKind},
-    rng::Rng,
+    error::Error,
     tensor::Real,
 };
 
 /// What a network would suffer from, before its first step: one forward and one backward pass, no update.
 ///
 /// `loss` is run on a recording; for each remedy that can be tried, it is recorded again and replayed with other weights or
-/// activations: the report says what each would give on this batch. `net` stays as it is. What is drawn (dropout, trial
+/// activations: the report says what each would give on this batch. Of recurrent layers the horizon is measured exactly, by one
+/// more pass each, whose loss looks at the layer's last step only. `net` stays as it is. What is drawn (dropout, trial
 /// weights) comes from a generator of its own; [`Preflight::seed`] chooses another.
 ///
 /// ```
@@ -86,15 +87,11 @@ impl Preflight {
         net: &N,
         loss: impl for<'t> Fn(&'t Recording<F>) -> Var<'t, F>,
     ) -> Result<Report, Error> {
-        let (mut tape, mut monitor) = (Tape::new(), Monitor::preflight());
-        let seen = loss(tape.begin_train(&mut Rng::seed(self.seed))).backward_with(net, &mut monitor);
-        match seen {
-            Err(e) if e.kind() != ErrorKind::NonFinite => return Err(e),
-            _ => {}
-        }
-        let mut report = monitor.report();
+        let mut tape = Tape::new();
+        let report = look::look(net, self.seed, &mut tape, &|r| Some(loss(r)))?;
+        let (mut report, activations) = report.expect("a loss was recorded");
         if self.trials {
-            trial::remedies(&mut report, net, &loss, self.seed, &mut tape)?;
+            trial::remedies(&mut report, net, &loss, &activations, self.seed, &mut tape)?;
         }
         Ok(report)
     }

@@ -1,38 +1,52 @@
 //! Remedies, tried by replaying the recording.
+use super::look::look;
 use crate::{
     core::{Module, Param, Recording, Tape, Var},
-    error::{Error, ErrorKind},
-    flow::{Change, Kind, Monitor, Outcome, Report, Sample, Severity, Verdict, verdict::limits::VANISHED},
+    error::Error,
+    flow::{Change, Kind, Outcome, Remedy, Report, Sample, Severity, Verdict, verdict::limits::VANISHED},
     formula,
     nn::Init,
     rng::Rng,
     tensor::{Real, Tensor},
 };
+use std::sync::Arc;
 
 /// Tries what can be tried, and puts what helps first.
 pub(super) fn remedies<F: Real, N: Module<F>>(
     report: &mut Report,
     net: &N,
     loss: &impl for<'t> Fn(&'t Recording<F>) -> Var<'t, F>,
+    activations: &[usize],
     seed: u64,
     tape: &mut Tape<F>,
 ) -> Result<(), Error> {
     let Some(sample) = report.samples.last().cloned() else { return Ok(()) };
+    let all = report.verdicts.clone();
     for verdict in &mut report.verdicts {
         let about = verdict.clone();
+        let peers = peers(&sample, &about, &all);
         for remedy in &mut verdict.remedies {
             remedy.tried = match &remedy.change {
                 Change::FewerLayers(n) => Some(fewer(&sample, *n)),
                 change => {
-                    let trial = Trial { sample: &sample, verdict: &about, change };
+                    let trial = Trial { sample: &sample, verdict: &about, peers: &peers, change, activations };
                     if trial.fits() { trial.run(net, loss, seed, tape)? } else { None }
                 }
             };
         }
-        let healthy = |r: &crate::flow::Remedy| r.tried.is_some_and(|t| t.left.is_none());
-        verdict.remedies.sort_by_key(|r| !healthy(r));
+        // What fewer layers would give is no trial, and no remedy for those that stay.
+        let heals =
+            |r: &Remedy| r.tried.is_some_and(|t| t.left.is_none()) && !matches!(r.change, Change::FewerLayers(_));
+        verdict.remedies.sort_by_key(|r| !heals(r));
     }
     Ok(())
+}
+
+/// The recurrent layers of the same cell that suffer from the same: one change is for all of them.
+fn peers(sample: &Sample, about: &Verdict, all: &[Verdict]) -> Vec<Arc<str>> {
+    let op = |path: &Arc<str>| sample.time.iter().find(|t| t.path == *path).map(|t| t.op);
+    let same = all.iter().filter(|v| v.kind == about.kind).flat_map(|v| &v.paths);
+    same.filter(|path| op(path).is_some() && op(path) == about.paths.first().and_then(op)).cloned().collect()
 }
 
 /// What the rate says that a shorter chain would leave.
@@ -43,10 +57,29 @@ fn fewer(sample: &Sample, n: usize) -> Outcome {
     Outcome { rate: sample.rate, total, left }
 }
 
+/// What can be put in another one's place.
+const ACTIVATIONS: [&str; 12] = [
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "gelu",
+    "gelu_tanh",
+    "silu",
+    "softplus",
+    "hardtanh",
+    "log_sigmoid",
+];
+
 struct Trial<'a> {
     sample: &'a Sample,
     verdict: &'a Verdict,
+    peers: &'a [Arc<str>],
     change: &'a Change,
+    /// Places of hidden activations on the recording.
+    activations: &'a [usize],
 }
 
 impl Trial<'_> {
@@ -73,56 +106,63 @@ impl Trial<'_> {
         seed: u64,
         tape: &mut Tape<F>,
     ) -> Result<Option<Outcome>, Error> {
-        let r = tape.begin_train(&mut Rng::seed(seed));
-        let value = loss(r);
-        if let Change::Activation(to, _) = self.change
-            && !self.replace_activations(r, to)
-        {
-            return Ok(None);
-        }
-        let mut rng = Rng::seed(seed ^ 0x7e57);
+        let report = look(net, seed, tape, &|r| {
+            let value = loss(r);
+            let mut replaced = self.replace_values(net, r, &mut Rng::seed(seed ^ 0x7e57));
+            if let Change::Activation(to, _) = self.change {
+                replaced = self.replace_activations(r, to);
+            }
+            if replaced == 0 {
+                return None;
+            }
+            r.replay();
+            Some(value)
+        })?;
+        Ok(report.and_then(|(report, _)| self.outcome(&report)))
+    }
+
+    /// How many were replaced.
+    fn replace_values<F: Real, N: Module<F>>(&self, net: &N, r: &Recording<F>, rng: &mut Rng) -> usize {
+        let mut replaced = 0;
         net.visit(|path, p| {
             let path = path.to_string();
             let recorded = self.sample.params.iter().any(|known| *known.path == *path && !known.value.is_nan());
-            if let Some(other) = self.value_of(&path, p, &mut rng).filter(|_| recorded) {
+            if let Some(other) = self.value_of(&path, p, rng).filter(|_| recorded) {
                 r.replace_leaf(r.param(p), &other);
+                replaced += 1;
             }
         });
-        r.replay();
-        let mut monitor = Monitor::preflight();
-        match value.backward_with(net, &mut monitor) {
-            Err(e) if e.kind() != ErrorKind::NonFinite => return Err(e),
-            _ => {}
-        }
-        Ok(self.outcome(&monitor.report()))
+        replaced
     }
 
     fn outcome(&self, report: &Report) -> Option<Outcome> {
-        let worst = report.verdicts.iter().filter(|v| v.severity >= Severity::Warn).max_by_key(|v| v.severity);
+        let all = report.verdicts.iter().map(Verdict::worst);
+        let worst = all.filter(|v| v.severity >= Severity::Warn).max_by_key(|v| v.severity);
         let left = worst.map(|v| (v.kind, v.severity));
         let now = report.samples.last();
         let time = matches!(self.verdict.kind, Kind::VanishingThroughTime | Kind::ExplodingThroughTime);
         if time {
             let layer = now?.time.iter().find(|t| t.path == self.verdict.paths[0])?;
-            return Some(Outcome { rate: layer.rho, total: layer.rho.log10() * layer.steps as f64, left });
+            let (rho, _) = layer.rate();
+            return Some(Outcome { rate: rho, total: rho.log10() * layer.steps as f64, left });
         }
         let (rate, total) = now.map_or((f64::NAN, f64::NAN), |s| (s.rate, s.total));
         Some(Outcome { rate, total, left })
     }
 
-    fn replace_activations<F: Real>(&self, r: &Recording<F>, to: &str) -> bool {
-        let mut known: Vec<&str> = self.sample.layers.iter().filter_map(|l| l.activation).collect();
+    /// How many were replaced: those of hidden layers.
+    fn replace_activations<F: Real>(&self, r: &Recording<F>, to: &str) -> usize {
+        let hidden = &self.sample.layers[..self.sample.hidden()];
+        let mut known: Vec<&str> = hidden.iter().filter_map(|l| l.activation).collect();
         known.sort_unstable();
         known.dedup();
-        let mut replaced = 0;
-        for from in known.into_iter().filter(|from| ["sigmoid", "tanh", "relu"].contains(from) && *from != to) {
-            replaced += match to {
-                "relu" => r.replace_ops(from, formula::Relu {}),
-                "leaky_relu" => r.replace_ops(from, formula::LeakyRelu { slope: 0.01 }),
-                _ => 0,
-            };
-        }
-        replaced > 0
+        let others = known.into_iter().filter(|from| ACTIVATIONS.contains(from) && *from != to);
+        let replace = |from| match to {
+            "relu" => r.replace_ops_at(self.activations, from, formula::Relu {}),
+            "leaky_relu" => r.replace_ops_at(self.activations, from, formula::LeakyRelu { slope: 0.01 }),
+            _ => 0,
+        };
+        others.map(replace).sum()
     }
 
     /// Another value for a parameter, if the change is about it.
@@ -147,21 +187,54 @@ impl Trial<'_> {
                 _ => None,
             },
             Change::ScaleWeights(c) => matrix.then(|| times(*c)),
-            Change::OrthogonalRecurrence | Change::ScaleRecurrence(_) | Change::ForgetBias(_) | Change::Chrono(_)
-                if *self.verdict.paths[0] != *owner =>
+            Change::OrthogonalRecurrence
+            | Change::ScaleRecurrence(_)
+            | Change::ForgetBias(_)
+            | Change::UpdateBias(_)
+            | Change::Chrono(_)
+                if self.peers.iter().all(|path| **path != *owner) =>
             {
                 None
             }
             Change::OrthogonalRecurrence => (name == "w_hh").then(|| Init::orthogonal().tensor(shape, rng)),
             Change::ScaleRecurrence(c) => (name == "w_hh").then(|| times(*c)),
-            Change::ForgetBias(b) => gates(name, p, |_, _| Some(*b), None, rng),
+            Change::ForgetBias(b) | Change::UpdateBias(b) => self.gates(name, p, || *b, false),
             Change::Chrono(steps) => {
                 let longest = (*steps as f64).max(2.0);
-                let forget = move |_: usize, rng: &mut Rng| Some((1.0 + rng.uniform() * (longest - 2.0)).ln());
-                gates(name, p, forget, Some(()), rng)
+                self.gates(name, p, || (1.0 + rng.uniform() * (longest - 2.0)).ln(), true)
             }
             _ => None,
         }
+    }
+
+    /// The biases of a cell with another value in the gate that keeps its state, and with the opposite in an LSTM's input gate
+    /// if `opposite`.
+    fn gates<F: Real>(
+        &self,
+        name: &str,
+        p: &Param<F>,
+        mut keep: impl FnMut() -> f64,
+        opposite: bool,
+    ) -> Option<Tensor<F>> {
+        let lstm = self.sample.time.iter().any(|t| t.path == self.verdict.paths[0] && t.op == "lstm");
+        // i, f, g, o of an LSTM; r, z, n of a GRU.
+        let hidden = p.value.shape()[0] / if lstm { 4 } else { 3 };
+        // Both biases are added, so one carries the value and the other is 0.
+        let first = match name {
+            "b_ih" => true,
+            "b_hh" => false,
+            _ => return None,
+        };
+        let mut t = p.value.clone();
+        let all = t.data_mut();
+        for k in 0..hidden {
+            let b = if first { keep() } else { 0.0 };
+            all[hidden + k] = F::of(b);
+            if opposite && lstm {
+                all[k] = F::of(-b);
+            }
+        }
+        Some(t)
     }
 }
 
@@ -171,30 +244,4 @@ fn named(init: &str) -> Init {
         "LeCun" => Init::lecun(),
         _ => Init::xavier(),
     }
-}
-
-/// The biases of an LSTM with another forget gate, and with the opposite in the input gate if `mirror`.
-fn gates<F: Real>(
-    name: &str,
-    p: &Param<F>,
-    forget: impl Fn(usize, &mut Rng) -> Option<f64>,
-    mirror: Option<()>,
-    rng: &mut Rng,
-) -> Option<Tensor<F>> {
-    let (mut t, hidden) = (p.value.clone(), p.value.shape()[0] / 4);
-    let first = match name {
-        "b_ih" => true,
-        "b_hh" => false,
-        _ => return None,
-    };
-    let all = t.data_mut();
-    for k in 0..hidden {
-        // Both biases are added, so one carries the value and the other is 0.
-        let b = if first { forget(k, rng)? } else { 0.0 };
-        all[hidden + k] = F::of(b);
-        if mirror.is_some() {
-            all[k] = F::of(-b);
-        }
-    }
-    Some(t)
 }

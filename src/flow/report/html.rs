@@ -25,8 +25,9 @@ pub(super) fn page(report: &Report) -> String {
         };
         page += &format!("<pre class=\"{class}\">{}</pre>\n", escaped(&verdict.to_string()));
     }
+    // The pictures show what the sparklines do.
     let bare = Report { verdicts: vec![], ..report.clone() };
-    page += &format!("<h2>Layers</h2>\n<pre>{}</pre>\n", escaped(&bare.to_string()));
+    page += &format!("<h2>Layers</h2>\n<pre>{}</pre>\n", escaped(&format!("{bare:#}")));
     for plot in Plot::ALL {
         if let Some(figure) = report.figure(plot) {
             page += &figure.svg();

@@ -1,5 +1,5 @@
-//! One line for each layer and measured pass.
-use crate::flow::{LayerSample, Sample, TimeSample};
+//! One line for each layer, recurrent layer and parameter of each measured pass.
+use crate::flow::{LayerSample, ParamSample, Sample, TimeSample};
 use std::fmt::Write;
 
 /// A number, for both forms; `None` is a name.
@@ -10,7 +10,7 @@ enum Cell<'a> {
 }
 use Cell::{Count, Number, Text};
 
-const NAMES: [&str; 33] = [
+const NAMES: [&str; 35] = [
     "step",
     "loss",
     "log10_norm",
@@ -43,6 +43,8 @@ const NAMES: [&str; 33] = [
     "horizon",
     "gate",
     "log10_gate_product",
+    "probed_rho",
+    "probed_horizon",
     "span",
 ];
 
@@ -71,7 +73,8 @@ fn layer<'a>(s: &Sample, l: &'a LayerSample) -> Vec<Cell<'a>> {
     let mut row = vec![Text("layer"), Text(&l.path), Text(l.activation.unwrap_or(""))];
     row.extend(numbers.map(Number));
     row.extend(counts.map(|n| Count(n as u64)));
-    row.extend([nan(), nan(), nan(), nan(), nan(), Number(s.span)]);
+    row.extend((0..7).map(|_| nan()));
+    row.push(Number(s.span));
     row
 }
 
@@ -84,14 +87,28 @@ fn time<'a>(s: &Sample, t: &'a TimeSample) -> Vec<Cell<'a>> {
         Number(t.horizon),
         Number(t.gate),
         Number(t.gate_product),
+        Number(t.probed_rho),
+        Number(t.probed_horizon),
         Number(s.span),
     ]);
     row
 }
 
+/// A parameter: its gradient, norm and last change.
+fn param<'a>(s: &Sample, p: &'a ParamSample) -> Vec<Cell<'a>> {
+    let nan = || Number(f64::NAN);
+    let mut row = vec![Text("param"), Text(&p.path), Text("")];
+    row.extend((0..6).map(|_| nan()));
+    row.extend([Number(p.gradient), Number(p.value), Number(p.update)]);
+    row.extend((0..16).map(|_| nan()));
+    row.push(Number(s.span));
+    row
+}
+
 fn rows(s: &Sample) -> impl Iterator<Item = Vec<Cell<'_>>> {
     let layers = s.layers.iter().map(move |l| layer(s, l));
-    layers.chain(s.time.iter().map(move |t| time(s, t))).map(move |row| shared(s).into_iter().chain(row).collect())
+    let rest = s.time.iter().map(move |t| time(s, t)).chain(s.params.iter().map(move |p| param(s, p)));
+    layers.chain(rest).map(move |row| shared(s).into_iter().chain(row).collect())
 }
 
 fn number(x: f64) -> String {

@@ -9,9 +9,14 @@ pub use plots::Plot;
 
 use super::{ClipAdvice, Figure, Kind, Sample, Severity, Verdict};
 use crate::error::{Error, ErrorKind};
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{IsTerminal, Write},
+    path::Path,
+};
 
-/// What watching cost.
+/// What watching cost: the time inside of the monitor, without what recurrent layers take to tell their steps and optimizers to
+/// measure theirs, in measured passes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Cost {
@@ -109,10 +114,10 @@ impl Report {
     /// For tests.
     ///
     /// # Errors
-    /// [`ErrorKind::Observer`] with the text of all verdicts if one is a warning or worse.
+    /// [`ErrorKind::Observer`] with the text of all verdicts that are a warning or worse, or have one under them.
     pub fn assert_healthy(&self) -> Result<(), Error> {
         let wrong: Vec<String> =
-            self.verdicts.iter().filter(|v| v.severity >= Severity::Warn).map(ToString::to_string).collect();
+            self.verdicts.iter().filter(|v| v.worst().severity >= Severity::Warn).map(ToString::to_string).collect();
         if wrong.is_empty() {
             return Ok(());
         }
@@ -122,7 +127,8 @@ impl Report {
         ))
     }
 
-    /// A line for each layer and measured pass, with a header; norms as decimal logarithms, what is not known as `nan`.
+    /// A line for each layer, recurrent layer and parameter (`kind` says which) of each measured pass, with a header; norms as
+    /// decimal logarithms but `weight`, what is not known as `nan`.
     pub fn csv(&self) -> String {
         lines::csv(&self.samples)
     }
@@ -132,6 +138,19 @@ impl Report {
         let mut text = String::new();
         self.samples.iter().for_each(|s| jsonl(s, &mut text));
         text
+    }
+
+    /// Prints it to standard output: with sparklines on a terminal, in plain ASCII if that is a file or a pipe, or `NO_COLOR` or
+    /// `TERM=dumb` ask for it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`] if it cannot be written.
+    pub fn print(&self) -> Result<(), Error> {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let mut out = std::io::stdout().lock();
+        let rich = out.is_terminal() && set("NO_COLOR").is_none() && set("TERM").is_none_or(|term| term != "dumb");
+        let written = if rich { write!(out, "{self}") } else { write!(out, "{self:#}") };
+        written.map_err(|e| Error::io("print", e))
     }
 
     /// A picture, or `None` if there is nothing to show in it.

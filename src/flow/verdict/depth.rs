@@ -1,5 +1,5 @@
 //! Signals that shrink or grow from layer to layer.
-use super::{Cause, Change, Kind, Limit, Metric, Severity, Verdict, limits::*};
+use super::{Cause, Change, Kind, Limit, Metric, Severity, Verdict, limits::*, units::underflow};
 use crate::flow::Sample;
 
 const RELU_LIKE: [&str; 7] = ["relu", "leaky_relu", "elu", "selu", "gelu", "gelu_tanh", "silu"];
@@ -33,25 +33,50 @@ fn mean(factors: impl Iterator<Item = f64>) -> f64 {
     (logs.iter().sum::<f64>() / logs.len() as f64).exp()
 }
 
-/// The weight factor that keeps a signal's norm beside an activation.
-pub(crate) fn needed(activation: Option<&str>) -> f64 {
+/// The weight factor that keeps a signal's norm beside an activation: `1 / sqrt(E[phi'(z)^2])` for `z` from `N(0, 1)`, and the
+/// inverse of the largest slope for those that are steepest at 0.
+fn needed(activation: Option<&str>) -> f64 {
     match activation {
         Some("sigmoid") => 4.0,
-        Some(a) if RELU_LIKE[..2].contains(&a) => 2f64.sqrt(),
+        Some("relu" | "leaky_relu") => 2f64.sqrt(),
+        Some("gelu" | "gelu_tanh") => 1.48,
+        Some("silu") => 1.62,
+        Some("elu") => 1.22,
+        Some("softplus" | "log_sigmoid") => 1.85,
         _ => 1.0,
     }
 }
 
-pub(super) fn judge(window: &[Sample], damage: bool) -> Option<Verdict> {
+/// The usual way of drawing weights for an activation.
+fn draw(activation: Option<&str>) -> Change {
+    let one_sided = activation.is_some_and(|a| RELU_LIKE.contains(&a) || ["softplus", "log_sigmoid"].contains(&a));
+    Change::Redraw(if one_sided { "He" } else { "Xavier" })
+}
+
+/// The gain of a layer where all signals are known. Of one that ends in the element type, that of the part that is left; none for
+/// signals that are 0 for other reasons.
+fn left_of(now: &Sample) -> Option<f64> {
+    let hidden = &now.layers[..now.hidden()];
+    if now.total.is_finite() {
+        return Some(now.rate);
+    }
+    let first = hidden.iter().position(|l| l.signal.is_finite())?;
+    let gains = hidden.len() - 1 - first;
+    let known = gains > 0 && hidden[first..].iter().all(|l| l.signal.is_finite()) && underflow(now).is_some();
+    known.then(|| 10f64.powf((hidden[first].signal - hidden[hidden.len() - 1].signal) / gains as f64))
+}
+
+pub(super) fn judge(window: &[Sample], growth_counts: bool) -> Option<Verdict> {
     let now = window.last()?;
-    if now.hidden() < LEAST_HIDDEN || !now.total.is_finite() {
+    if now.hidden() < LEAST_HIDDEN {
         return None;
     }
+    let left = left_of(now)?;
     let same = window.iter().rev().take(MEDIAN).filter(|s| s.hidden() == now.hidden());
     let total = median(same.map(|s| s.total).collect());
     let (band, gains) = (Band::of(now), (now.hidden() - 1) as f64);
     let (down, up) = (total - band.taper.min(0.0), total - band.taper.max(0.0));
-    let rate = |total: f64| 10f64.powf(total / gains);
+    let rate = |total: f64| if total.is_finite() { 10f64.powf(total / gains) } else { left };
     let beyond = |total: f64, usual: f64| total.abs() > usual.abs().max(band.noise);
     let (shrinks, grows) = (down < 0.0 && beyond(down, VANISHED), up > 0.0 && beyond(up, EXPLODED));
     let severe = if shrinks { beyond(down, VANISHED_SEVERE) } else { beyond(up, EXPLODED_SEVERE) };
@@ -82,22 +107,20 @@ pub(super) fn judge(window: &[Sample], damage: bool) -> Option<Verdict> {
         );
         let verdict = match (&cause, activation) {
             (Cause::Activation(_), _) => verdict.try_this(Change::Activation("relu", "He")),
-            (_, Some("relu" | "leaky_relu")) => verdict.try_this(Change::Redraw("He")),
-            _ => verdict.try_this(Change::Redraw("Xavier")),
+            _ => verdict.try_this(draw(activation)),
         };
         let scale = (needed(activation) / w).min(1.0 / rate(total)).max(1.0);
         let fewer = (gains - (VANISHED / rate(total).log10()).floor()).max(1.0) as usize;
         let verdict = if scale > 1.05 { verdict.try_this(Change::ScaleWeights(round(scale))) } else { verdict };
         return Some(if fewer < now.hidden() { verdict.try_this(Change::FewerLayers(fewer)) } else { verdict });
     }
-    if grows && (rate(up) > EXPLODING_RATE || severe) && (now.step < START_UP || damage) {
+    if grows && (rate(up) > EXPLODING_RATE || severe) && growth_counts {
         let verdict = finish(
             Verdict::new(Kind::Exploding, severity, Cause::LargeWeights),
             Limit::AtMost(10f64.powf(EXPLODED.max(band.noise))),
             Limit::AtMost(EXPLODING_RATE),
         );
-        let redraw = if matches!(activation, Some(a) if RELU_LIKE.contains(&a)) { "He" } else { "Xavier" };
-        let verdict = verdict.try_this(Change::Redraw(redraw)).try_this(Change::ScaleWeights(round(1.0 / rate(total))));
+        let verdict = verdict.try_this(draw(activation)).try_this(Change::ScaleWeights(round(1.0 / rate(total))));
         return Some(
             verdict.try_this(Change::Words("clip the joint norm of the gradients; clip_advice() says at what")),
         );

@@ -1,4 +1,7 @@
 //! From findings in one sample to verdicts over time: when they are given, taken back, and what follows from what.
+mod causes;
+mod large;
+mod leaving;
 mod running;
 
 pub use running::ClipAdvice;
@@ -6,6 +9,10 @@ pub(crate) use running::Running;
 
 use super::{Cause, Kind, Limit, Metric, Severity, Verdict, depth, limits::*, time, training, units};
 use crate::flow::{Origin, Sample};
+use causes::{nest, nest_below};
+use large::Large;
+use leaving::Leaving;
+use std::{collections::HashMap, sync::Arc};
 
 /// A verdict, given or on its way.
 #[derive(Clone, Debug)]
@@ -15,6 +22,14 @@ struct Held {
     shown: u32,
     absent: u32,
     given: bool,
+    /// Samples from the last one with a step that was too large to the first one that showed it.
+    calm: u32,
+}
+
+impl Held {
+    fn new(verdict: Verdict, given: bool, calm: u32) -> Self {
+        Self { verdict, shown: 1, absent: 0, given, calm }
+    }
 }
 
 /// Samples and steps that a finding must last.
@@ -28,6 +43,14 @@ pub(crate) struct Judge {
     past: Vec<Verdict>,
     preflight: bool,
     recent: Vec<Sample>,
+    /// Samples so far.
+    seen: u32,
+    leaving: Leaving,
+    /// The last known bounds for the largest singular values of recurrent weights.
+    sigmas: HashMap<Arc<str>, f64>,
+    large: Option<Large>,
+    /// Whether most units of a layer were silent at the first sample.
+    silent: Option<bool>,
 }
 
 impl Judge {
@@ -38,11 +61,24 @@ impl Judge {
 
     /// A measured pass.
     pub(crate) fn sample(&mut self, now: &Sample, running: &Running) {
+        let mut now = now.clone();
+        self.leaving.mask(&mut now);
+        self.seen = self.seen.saturating_add(1);
+        let known = now.time.iter().filter(|t| !t.sigma.is_nan());
+        self.sigmas.extend(known.map(|t| (t.path.clone(), t.sigma)));
+        let found = self.find(&now, running);
+        self.take(now.step, found);
+    }
+
+    /// What one sample shows, and what each finding needs.
+    fn find(&mut self, now: &Sample, running: &Running) -> Vec<(Verdict, Needs)> {
         self.recent.push(now.clone());
         if self.recent.len() > MEDIAN {
             self.recent.remove(0);
         }
-        let damage = running.damage() || now.layers.iter().any(|l| l.update > UPDATE_LARGE);
+        self.silent.get_or_insert_with(|| now.layers.iter().any(|l| l.silent > DEAD));
+        let start_up = now.step < START_UP || self.seen <= FIRE;
+        let growth_counts = start_up || running.damage() || training::moving(now).any(|m| m.update > UPDATE_LARGE);
         let usual = Needs(FIRE, 0);
         let mut found: Vec<(Verdict, Needs)> = vec![];
         let mut add = |verdict: Option<Verdict>, needs| found.extend(verdict.map(|v| (v, needs)));
@@ -52,7 +88,7 @@ impl Judge {
         add(symmetric, Needs(1, 0));
         add(units::dead(now, self.preflight), Needs(1, 0));
         add(units::saturated(now), usual);
-        add(depth::judge(&self.recent, damage), usual);
+        add(depth::judge(&self.recent, growth_counts), usual);
         add(units::underflow(now), usual);
         // A layer before a matrix of zeros gets exactly 0: the zeros say so themselves.
         let zero = units::zero(now).filter(|_| !silent_by_zeros).map(|mut v| {
@@ -64,19 +100,19 @@ impl Judge {
         let structural = found.iter().any(|(v, _)| v.kind == Kind::Disconnected);
         let mut add = |verdict: Option<Verdict>, needs| found.extend(verdict.map(|v| (v, needs)));
         add(zero.filter(|_| !structural), Needs(ZERO_SAMPLES, 0));
-        time::judge(now, damage).into_iter().for_each(|v| add(Some(v), usual));
+        time::judge(now, growth_counts, &self.sigmas).into_iter().for_each(|v| add(Some(v), usual));
         if !self.preflight {
             add(training::updates(now), Needs(UPDATE_SAMPLES, 0));
             add(training::frozen(now, running), Needs(FIRE, FROZEN_STEPS));
             add(training::clipping(running), usual);
-            add(training::stalled(running), usual);
+            add(training::stalled(now, running), usual);
             add(training::converged(running), usual);
         }
-        self.take(now.step, found);
+        found
     }
 
     fn take(&mut self, step: u64, mut found: Vec<(Verdict, Needs)>) {
-        for held in self.held.iter_mut().filter(|h| !is_event(h.verdict.kind)) {
+        for held in &mut self.held {
             let again = found.iter().position(|(v, _)| same(v, &held.verdict));
             let Some(at) = again else {
                 (held.shown, held.absent) = (0, held.absent + 1);
@@ -89,23 +125,22 @@ impl Judge {
             (held.verdict, held.shown, held.absent) = (verdict, held.shown + 1, 0);
             held.given |= held.shown >= needs.0 && step - since >= needs.1;
         }
+        let calm = self.calm();
         for (mut verdict, needs) in found {
             verdict.steps = step..step + 1;
             let given = self.preflight || (needs.0 <= 1 && needs.1 == 0);
-            self.held.push(Held { verdict, shown: 1, absent: 0, given });
+            self.held.push(Held::new(verdict, given, calm));
         }
-        let past = &mut self.past;
-        self.held.retain(|h| {
-            let keep = h.absent < if h.given { CLEAR } else { 1 };
-            if !keep && h.given && past.len() < 1000 {
-                past.push(h.verdict.clone());
-            }
-            keep
-        });
+        self.note_large_steps(step);
+        let over = |h: &mut Held| h.absent >= if h.given { CLEAR } else { 1 };
+        for held in self.held.extract_if(.., over).filter(|h| h.given) {
+            retire(&mut self.past, held.verdict);
+        }
     }
 
     /// A norm, at any step: spikes are events.
     pub(crate) fn spike(&mut self, step: u64, running: &Running) {
+        let calm = self.calm();
         let Some(mut verdict) = training::spike(running) else { return };
         verdict.steps = step..step + 1;
         match self.held.iter_mut().find(|h| h.verdict.kind == Kind::GradientSpike) {
@@ -116,15 +151,17 @@ impl Judge {
                     held.verdict = verdict;
                 }
                 held.verdict.steps = start..step + 1;
+                held.absent = 0;
             }
-            Some(held) => self.past.push(std::mem::replace(&mut held.verdict, verdict)),
-            None => self.held.push(Held { verdict, shown: 1, absent: 0, given: true }),
+            Some(held) => retire(&mut self.past, std::mem::replace(held, Held::new(verdict, true, calm)).verdict),
+            None => self.held.push(Held::new(verdict, true, calm)),
         }
     }
 
     /// A number that is not finite.
     pub(crate) fn non_finite(&mut self, step: u64, origin: Origin) {
-        if self.held.iter().any(|h| h.verdict.kind == Kind::NonFinite) {
+        if let Some(held) = self.held.iter_mut().find(|h| h.verdict.kind == Kind::NonFinite) {
+            held.absent = 0;
             return; // the first is the one to know
         }
         let paths = origin.layer.iter().cloned().collect();
@@ -135,28 +172,25 @@ impl Judge {
             .shows(Metric::Count, count, Limit::AtMost(0.0));
         verdict.remedies = change.into_iter().map(Into::into).collect();
         verdict.steps = step..step + 1;
-        self.held.push(Held { verdict, shown: 1, absent: 0, given: true });
+        self.held.push(Held::new(verdict, true, u32::MAX));
     }
 
     /// What stands now: roots, the worst first, with what follows from them below them; else that it is healthy.
     pub(crate) fn verdicts(&self) -> Vec<Verdict> {
-        let mut all: Vec<Verdict> = self.held.iter().filter(|h| h.given).map(|h| h.verdict.clone()).collect();
-        all.sort_by_key(|v| (std::cmp::Reverse(v.severity), v.kind));
-        let mut roots = nest(all);
-        let converged = roots.iter().any(|v| v.kind == Kind::Converged);
-        if roots.iter().any(|v| v.severity >= Severity::Warn) {
+        let mut given: Vec<&Held> = self.held.iter().filter(|h| h.given).collect();
+        given.sort_by_key(|h| (std::cmp::Reverse(h.verdict.severity), h.verdict.kind));
+        let (damage, rest): (Vec<&Held>, Vec<&Held>) = given.into_iter().partition(|h| self.follows_large_steps(h));
+        let list = |held: Vec<&Held>| held.into_iter().map(|h| h.verdict.clone()).collect::<Vec<_>>();
+        let mut roots = match &self.large {
+            Some(large) if !damage.is_empty() => {
+                nest_below(large.verdict.clone(), self.exploded(&large.verdict), list(damage), list(rest))
+            }
+            _ => nest(list(rest)),
+        };
+        if roots.iter().any(|v| v.worst().severity >= Severity::Warn) {
             roots.retain(|v| v.kind != Kind::Converged);
-        } else if let Some(now) = self.recent.last().filter(|_| !converged) {
-            let shallow = now.hidden() < LEAST_HIDDEN && now.time.is_empty();
-            let (kind, severity) =
-                if shallow { (Kind::TooShallow, Severity::Note) } else { (Kind::Healthy, Severity::Good) };
-            let mut verdict = Verdict::new(kind, severity, Cause::Unknown)
-                .shows(Metric::Hidden, now.hidden() as f64, Limit::AtLeast(LEAST_HIDDEN as f64))
-                .shows(Metric::Rate, now.rate, Limit::None);
-            let update = now.layers.iter().map(|l| l.update).filter(|u| !u.is_nan()).fold(f64::NAN, f64::max);
-            verdict = verdict.shows(Metric::Update, update, Limit::AtMost(UPDATE_NOTICE));
-            verdict.steps = 0..now.step + 1;
-            roots.push(verdict);
+        } else if let Some(now) = self.recent.last().filter(|_| roots.is_empty()) {
+            roots.push(nothing_wrong(now));
         }
         roots
     }
@@ -167,53 +201,48 @@ impl Judge {
     }
 }
 
-fn is_event(kind: Kind) -> bool {
-    matches!(kind, Kind::NonFinite | Kind::GradientSpike)
+/// Keeps a verdict that stands no more: of very many the first and the last.
+fn retire(past: &mut Vec<Verdict>, verdict: Verdict) {
+    if past.len() >= PAST {
+        past.remove(PAST / 2);
+    }
+    past.push(verdict);
+}
+
+/// That nothing is wrong, as far as depth and time could be judged.
+fn nothing_wrong(now: &Sample) -> Verdict {
+    let unjudged = time::unjudged(now);
+    let shallow = !unjudged.is_empty() || (now.hidden() < LEAST_HIDDEN && now.time.is_empty());
+    let (kind, severity) = if shallow { (Kind::TooShallow, Severity::Note) } else { (Kind::Healthy, Severity::Good) };
+    let most = |all: &mut dyn Iterator<Item = f64>| all.fold(f64::NAN, f64::max);
+    let update = most(&mut training::moving(now).map(|m| m.update));
+    let saturated = most(&mut now.layers.iter().map(|l| l.saturated));
+    let mut verdict = Verdict::new(kind, severity, Cause::Unknown)
+        .shows(Metric::Hidden, now.hidden() as f64, Limit::AtLeast(LEAST_HIDDEN as f64))
+        .shows(Metric::Rate, now.rate, Limit::None)
+        .shows(Metric::Total, 10f64.powf(now.total), Limit::None)
+        .shows(Metric::Update, update, Limit::AtMost(UPDATE_NOTICE))
+        .shows(Metric::Saturated, saturated, Limit::AtMost(SATURATED));
+    if let Some(layer) = now.time.first() {
+        verdict = verdict.shows(Metric::Rho, layer.rho, Limit::None);
+    }
+    if let Some(most) = unjudged.iter().map(|t| t.steps).max() {
+        verdict.paths = unjudged.iter().map(|t| t.path.clone()).collect();
+        verdict = verdict.shows(Metric::Steps, most as f64, Limit::AtLeast(LEAST_STEPS as f64));
+    }
+    verdict.steps = 0..now.step + 1;
+    verdict
+}
+
+/// The verdicts on one pass.
+pub(crate) fn judge_once(sample: &Sample) -> Vec<Verdict> {
+    let mut judge = Judge::preflight();
+    judge.sample(sample, &Running::default());
+    judge.verdicts()
 }
 
 /// Whether two findings are about the same.
 fn same(a: &Verdict, b: &Verdict) -> bool {
     let by_path = matches!(a.kind, Kind::VanishingThroughTime | Kind::ExplodingThroughTime);
     a.kind == b.kind && (!by_path || a.paths == b.paths)
-}
-
-/// What the first explains, if both stand.
-const FOLLOWS: [(Kind, &[Kind]); 10] = {
-    use Kind::*;
-    [
-        (
-            NonFinite,
-            &[Vanishing, Exploding, Saturated, GradientSpike, UpdateTooLarge, LossStalled, ExplodingThroughTime],
-        ),
-        (Symmetric, &[Disconnected, Vanishing, Underflow, FrozenLayer, LossStalled]),
-        (DeadUnits, &[Disconnected, Vanishing, Underflow, FrozenLayer, LossStalled]),
-        (Disconnected, &[Vanishing, FrozenLayer, LossStalled]),
-        (Vanishing, &[FrozenLayer, Underflow, LossStalled]),
-        (Saturated, &[FrozenLayer, LossStalled]),
-        (Exploding, &[GradientSpike, UpdateTooLarge, AlwaysClipping, LossStalled]),
-        (VanishingThroughTime, &[FrozenLayer, Underflow, LossStalled]),
-        (ExplodingThroughTime, &[GradientSpike, UpdateTooLarge, AlwaysClipping, LossStalled]),
-        (AlwaysClipping, &[FrozenLayer, LossStalled]),
-    ]
-};
-
-/// Puts below each root what follows from it.
-fn nest(mut all: Vec<Verdict>) -> Vec<Verdict> {
-    for (root, follow) in FOLLOWS {
-        let Some(at) = all.iter().position(|v| v.kind == root) else { continue };
-        let (under, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|v| follow.contains(&v.kind));
-        all = rest;
-        let at = all.iter().position(|v| v.kind == root).unwrap_or(at.min(all.len().saturating_sub(1)));
-        all[at].under.extend(under);
-    }
-    // A large step explains a stalled loss only if nothing else does.
-    let stalled = all.iter().position(|v| v.kind == Kind::LossStalled);
-    let large = all.iter().any(|v| v.kind == Kind::UpdateTooLarge && v.severity >= Severity::Warn);
-    if let Some(at) = stalled.filter(|_| large) {
-        let verdict = all.remove(at);
-        if let Some(root) = all.iter_mut().find(|v| v.kind == Kind::UpdateTooLarge) {
-            root.under.push(verdict);
-        }
-    }
-    all
 }

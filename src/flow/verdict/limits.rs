@@ -18,8 +18,9 @@ pub(crate) const WIDTH_BAND: f64 = 3.0;
 pub(crate) const LEAST_HIDDEN: usize = 3;
 /// Passes of the start-up window, in which growth is a fault of the initialisation.
 pub(crate) const START_UP: u64 = 20;
-/// An activation that passes less of the signal than this is the cause of its shrinking (ours).
-pub(crate) const SMALL_SLOPE: f64 = 0.5;
+/// An activation that passes less of the signal than this is the cause of its shrinking (ours: a sigmoid passes at most 0.25; softplus,
+/// GELU and SiLU pass 0.5 where inputs are small, which is the weights' fault).
+pub(crate) const SMALL_SLOPE: f64 = 0.4;
 /// Weights that keep less than this share of what the activation needs are (ours).
 pub(crate) const SMALL_WEIGHTS: f64 = 0.9;
 
@@ -91,9 +92,15 @@ pub(crate) const LOSS_FALLEN: f64 = 0.5;
 pub(crate) const CONVERGED: f64 = 1e-3;
 /// A gradient below this share of the largest is small (ours).
 pub(crate) const CONVERGED_NORM: f64 = 0.1;
-/// The loss above this many times its minimum is damage.
+/// A loss that rises by more than its usual share of noise calls for smaller steps: of this factor if no step told its size (ours).
+pub(crate) const LOSS_RISEN: f64 = 0.1;
+/// Losses of a mean: a single loss is luck.
+pub(crate) const LOSS_MEAN: usize = 10;
+/// The mean loss above this many times its minimum is damage.
 pub(crate) const DAMAGE: f64 = 2.0;
 
+/// Past verdicts that are kept.
+pub(crate) const PAST: usize = 1000;
 /// Samples of a median.
 pub(crate) const MEDIAN: usize = 5;
 /// Samples running until a verdict is given.

@@ -8,7 +8,7 @@ mod training;
 mod units;
 
 pub use judge::ClipAdvice;
-pub(super) use judge::{Judge, Running};
+pub(super) use judge::{Judge, Running, judge_once};
 pub(super) use text::number;
 
 use crate::flow::Origin;
@@ -50,7 +50,7 @@ pub enum Kind {
     LossStalled,
     /// A loss that has fallen to where it stays, with small gradients that are well spread.
     Converged,
-    /// Too few hidden layers for a verdict on depth.
+    /// Too few hidden layers for a verdict on depth, or too few time steps for one on time.
     TooShallow,
     /// None of the others.
     Healthy,
@@ -106,7 +106,7 @@ pub enum Metric {
     ForgetGate,
     /// `log10` of the forget gates' product over the sequence.
     GateProduct,
-    /// The largest singular value of the recurrent weights.
+    /// The largest singular value of the recurrent weights, or a little more: a bound.
     Sigma,
     /// Norm of the change over norm of the weights.
     Update,
@@ -122,6 +122,8 @@ pub enum Metric {
     Loss,
     /// The loss over its first value, or over that at the beginning of the window.
     LossRatio,
+    /// Of a loss that may be below 0, its fall over the window as a share of the range that it has had.
+    LossFall,
     /// Rows of weights that equal another.
     EqualRows,
     /// Hidden layers.
@@ -187,8 +189,6 @@ pub enum Cause {
     ShutUnits,
     /// A batch unlike the others.
     Batch,
-    /// What lies above in the list.
-    Above,
     /// Not known.
     Unknown,
 }
@@ -207,7 +207,9 @@ pub enum Change {
     FewerLayers(usize),
     /// All biases of the forget gates.
     ForgetBias(f64),
-    /// Forget and input gates for memories of up to this many steps.
+    /// All biases of a GRU's update gates `z`, which keep the state.
+    UpdateBias(f64),
+    /// Forget and input gates, or a GRU's update gates, for memories of up to this many steps.
     Chrono(usize),
     /// Orthogonal recurrent weights.
     OrthogonalRecurrence,
@@ -317,6 +319,12 @@ impl Verdict {
     pub(crate) fn try_this(mut self, change: Change) -> Self {
         self.remedies.push(change.into());
         self
+    }
+
+    /// The worst of it and what is under it: the first of them.
+    pub(crate) fn worst(&self) -> &Self {
+        let under = self.under.iter().map(Self::worst);
+        under.fold(self, |worst, v| if v.severity > worst.severity { v } else { worst })
     }
 
     /// The number of a metric among the evidence.

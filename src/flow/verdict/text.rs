@@ -1,5 +1,5 @@
 //! Verdicts in words: what, why, do, each with numbers of the run.
-use super::{Cause, Change, Kind, Metric, Outcome, Remedy, Severity, Verdict};
+use super::{Cause, Change, Kind, Metric, Outcome, Remedy, Severity, Verdict, limits::*};
 use crate::flow::Origin;
 use std::fmt;
 
@@ -103,6 +103,11 @@ impl Verdict {
                     self.n(Hidden)
                 )
             }
+            Kind::VanishingThroughTime if self.n(Rho) == 0.0 => format!(
+                "nothing is left of a gradient after {:.0} steps; the sequence has {}",
+                self.n(Horizon),
+                self.n(Steps)
+            ),
             Kind::VanishingThroughTime => format!(
                 "a gradient falls to 1 % after {} steps; the sequence has {}",
                 number(self.n(Horizon)),
@@ -161,6 +166,11 @@ impl Verdict {
                 percent(self.n(ClipRate)),
                 number(self.n(ClipCoef))
             ),
+            Kind::LossStalled if self.number(LossFall).is_some() => format!(
+                "the loss, {}, fell in 100 steps by {} of the range that it has had",
+                number(self.n(Loss)),
+                number(self.n(LossFall))
+            ),
             Kind::LossStalled => format!(
                 "the loss, {}, is {} of what it was 100 steps ago",
                 number(self.n(Loss)),
@@ -169,12 +179,39 @@ impl Verdict {
             Kind::Converged => {
                 format!("the loss, {}, is {} of its first value", number(self.n(Loss)), number(self.n(LossRatio)))
             }
+            Kind::TooShallow if self.number(Steps).is_some() => format!(
+                "time could not be judged in {}: a gradient through {LEAST_STEPS} steps is needed, and runs have {}",
+                self.names(),
+                self.n(Steps)
+            ),
             Kind::TooShallow => format!("{} hidden layers: depth is judged from 3 on", self.n(Hidden)),
-            Kind::Healthy if self.n(Rate).is_nan() => format!("{} hidden layers", self.n(Hidden)),
-            Kind::Healthy => {
-                format!("gain {} per layer (band 0.80-1.25), {} hidden layers", number(self.n(Rate)), self.n(Hidden))
-            }
+            Kind::Healthy => self.healthy(),
         }
+    }
+
+    fn healthy(&self) -> String {
+        use Metric::*;
+        let known = |metric| self.number(metric).filter(|x| !x.is_nan());
+        let mut parts = vec![];
+        parts.extend(known(Rate).map(|rate| match self.n(Total) {
+            _ if (VANISHING_RATE..=EXPLODING_RATE).contains(&rate) => {
+                format!("gain {} per layer (band {VANISHING_RATE:.2}-{EXPLODING_RATE})", number(rate))
+            }
+            total => format!("gain {} per layer, {} from last to first", number(rate), number(total)),
+        }));
+        parts.extend(known(Rho).map(|x| format!("x{} per time step", number(x))));
+        parts.extend(known(Update).map(|x| format!("update {}", number(x))));
+        parts.extend(known(Metric::Saturated).map(|x| format!("at most {} saturated", percent(x))));
+        parts.extend(known(Hidden).filter(|n| *n > 0.0).map(|n| format!("{n} hidden layers")));
+        parts.join(", ")
+    }
+
+    /// What a bound for the largest singular value proves; it is measured when a run begins, and seldom later.
+    fn certificate(&self, sigma: f64) -> String {
+        let (verb, when) = if self.steps.end <= 1 { ("is", "") } else { ("was", " when last measured") };
+        let certain = if sigma < 1.0 { format!(": below 1, so it {verb} certain to vanish") } else { String::new() };
+        let bound = number(sigma);
+        format!("; the largest singular value of the recurrent weights {verb} at most {bound}{when}{certain}")
     }
 
     /// Why, if that can be told.
@@ -209,10 +246,7 @@ impl Verdict {
                 self.n(GateProduct)
             ),
             Cause::Recurrence => {
-                let sigma = self.number(Sigma).map_or(String::new(), |s| {
-                    let certain = if s < 1.0 { ": below 1, so it is certain to vanish" } else { "" };
-                    format!("; the largest singular value of the recurrent weights is {}{certain}", number(s))
-                });
+                let sigma = self.number(Sigma).map_or(String::new(), |sigma| self.certificate(sigma));
                 format!("a step back through the cell multiplies it by {}{sigma}", number(self.n(Rho)))
             }
             Cause::WayEnds { op, at } => format!("the way ends at {op} ({at})"),
@@ -227,11 +261,11 @@ impl Verdict {
             }
             Cause::Batch => "a batch unlike the others, or weights on their way to a cliff".into(),
             Cause::LearningRate if self.kind == Kind::UpdateTooLarge => {
-                format!("the learning rate: x{} would be usual", number(super::limits::UPDATE_USUAL / self.n(Update)))
+                format!("the learning rate: x{} would be usual", number(UPDATE_USUAL / self.n(Update)))
             }
             Cause::LearningRate => "the signals are healthy, so the learning rate does not fit".into(),
             Cause::Unknown if self.kind == Kind::Vanishing => factors().trim_end().into(),
-            Cause::Op(_) | Cause::Above | Cause::Unknown => return None,
+            Cause::Op(_) | Cause::Unknown => return None,
         })
     }
 }
@@ -246,6 +280,7 @@ impl fmt::Display for Change {
             Self::FewerLayers(1) => f.write_str("1 layer fewer"),
             Self::FewerLayers(n) => write!(f, "{n} layers fewer"),
             Self::ForgetBias(b) => write!(f, "forget bias {b}"),
+            Self::UpdateBias(b) => write!(f, "bias {b} of the update gate z"),
             Self::Chrono(t) => write!(f, "chrono init for {t} steps"),
             Self::OrthogonalRecurrence => f.write_str("orthogonal recurrent weights"),
             Self::ScaleRecurrence(c) => write!(f, "recurrent weights x{}", number(*c)),

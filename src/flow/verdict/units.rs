@@ -59,7 +59,8 @@ pub(super) fn underflow(now: &Sample) -> Option<Verdict> {
     // Zeros have other causes, too (a ReLU, examples that are right beyond doubt), but then the rest is not next to nothing.
     let tiny = |k: usize| now.layers[k].signal < TINY;
     let at = |k: usize| share(&now.layers[k]) > UNDERFLOWN && (now.layers[k].counts.subnormal > 0 || gone(now, k));
-    let last = (0..now.layers.len()).rev().find(|k| smooth(&now.layers[*k]) && tiny(*k) && at(*k))?;
+    let told = |k: usize| smooth(&now.layers[k]) || gone(now, k);
+    let last = (0..now.layers.len()).rev().find(|k| told(*k) && tiny(*k) && at(*k))?;
     let paths = now.layers[..=last].iter().map(|l| l.path.clone()).collect();
     let verdict = Verdict::new(Kind::Underflow, Severity::Warn, Cause::Unknown).at(0..last + 1, paths).shows(
         Metric::Underflown,
@@ -70,7 +71,8 @@ pub(super) fn underflow(now: &Sample) -> Option<Verdict> {
 }
 
 pub(super) fn symmetric(now: &Sample) -> Option<Verdict> {
-    let zero = range(now, |l| l.start.0);
+    // Of one that stays 0, the norm says so at every pass.
+    let zero = range(now, |l| l.start.0 || (!l.matrices.is_empty() && l.weight == 0.0));
     let cause = if zero.is_some() { Cause::ZeroWeights } else { Cause::EqualRows };
     let (layers, paths) = zero.or_else(|| range(now, |l| l.start.1 > 0))?;
     let rows: usize = now.layers[layers.clone()].iter().map(|l| l.start.1).sum();

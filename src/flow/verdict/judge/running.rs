@@ -27,7 +27,10 @@ pub struct ClipAdvice {
 pub(crate) struct Running {
     losses: VecDeque<f64>,
     first: VecDeque<f64>,
-    least: f64,
+    /// Whether one was below 0.
+    negative: bool,
+    /// The least and the largest mean of ten losses.
+    range: Option<(f64, f64)>,
     norms: VecDeque<f64>,
     most: f64,
     recent: VecDeque<f64>,
@@ -60,8 +63,13 @@ impl Running {
         if self.first.len() < 3 {
             self.first.push_back(loss);
         }
-        self.least = if self.losses.is_empty() { loss } else { self.least.min(loss) };
+        self.negative |= loss < 0.0;
         push(&mut self.losses, loss, LOSS_WINDOW);
+        if self.losses.len() >= LOSS_MEAN {
+            let mean = self.loss_now();
+            let (least, most) = self.range.unwrap_or((mean, mean));
+            self.range = Some((least.min(mean), most.max(mean)));
+        }
     }
 
     /// A joint norm before clipping, and the factor of clipping.
@@ -71,20 +79,22 @@ impl Running {
         if !norm.is_finite() {
             return;
         }
-        let deviation = self.variance.sqrt();
         // Norms of the same batch again differ by next to nothing, and that is no spread to judge by.
-        let z = (norm - self.mean) / deviation.max(0.01 * self.mean);
+        let deviation = self.variance.sqrt().max(0.01 * self.mean);
+        let z = (norm - self.mean) / deviation;
         let highest = self.recent.iter().copied().fold(0.0, f64::max);
-        if self.counted >= SPIKE_WARM_UP && z > SPIKE_Z {
-            self.spike = Some(Spike { norm, z, severe: norm > SPIKE_MAX * highest });
-            self.since_spike = 0;
+        let begins = self.mean == 0.0;
+        if self.counted >= SPIKE_WARM_UP && z > SPIKE_Z && !begins {
+            let severe = norm > SPIKE_MAX * highest;
+            self.spike = Some(Spike { norm, z, severe });
+            self.since_spike = if severe { 0 } else { self.since_spike };
         }
         // What is clipped by ZClip's rule is how a spike enters the mean, or it would hide the next one.
         let kept = if self.spike.is_some() { self.mean + SPIKE_Z * deviation } else { norm };
         let change = kept - self.mean;
-        let part = if self.counted == 0 { 1.0 } else { (1.0 - SPIKE_DECAY).max(1.0 / (self.counted + 1) as f64) };
+        let part = if begins { 1.0 } else { (1.0 - SPIKE_DECAY).max(1.0 / (self.counted + 1) as f64) };
         self.mean += part * change;
-        self.variance = if self.counted == 0 { 0.0 } else { (1.0 - part) * (self.variance + part * change * change) };
+        self.variance = if begins { 0.0 } else { (1.0 - part) * (self.variance + part * change * change) };
         self.counted += 1;
         self.most = self.most.max(norm);
         push(&mut self.recent, norm, CLIP_WINDOW);
@@ -113,21 +123,39 @@ impl Running {
         Some(ClipAdvice { limit, range: (0.5 * mean, 10.0 * mean), norms: n })
     }
 
-    /// The mean of the last tenth of the window.
+    /// The mean of the last losses.
     pub(crate) fn loss_now(&self) -> f64 {
-        let tail = self.losses.len().min(LOSS_WINDOW / 10);
+        let tail = self.losses.len().min(LOSS_MEAN);
         average(self.losses.iter().rev().take(tail))
     }
 
-    /// The loss now over the first losses.
-    pub(crate) fn loss_ratio(&self) -> f64 {
-        self.loss_now() / average(self.first.iter())
+    /// Whether no loss was below 0, so that 0 is where it falls to.
+    pub(crate) fn positive(&self) -> bool {
+        !self.negative
     }
 
-    /// The end of a whole window over its beginning.
-    pub(crate) fn loss_over_window(&self) -> Option<f64> {
-        let start = average(self.losses.iter().take(LOSS_WINDOW / 10));
-        (self.losses.len() >= LOSS_WINDOW).then(|| self.loss_now() / start)
+    /// By which share the loss has fallen from another: a share of that, or, of losses that may be below 0, of their range.
+    fn fall(&self, from: f64) -> f64 {
+        let range = self.range.map_or(0.0, |(least, most)| most - least);
+        let whole = if self.negative { range } else { from };
+        if self.negative && whole == 0.0 { 0.0 } else { (from - self.loss_now()) / whole }
+    }
+
+    /// By which share it has fallen from the first losses.
+    pub(crate) fn fall_so_far(&self) -> f64 {
+        self.fall(average(self.first.iter()))
+    }
+
+    /// By which share it has fallen over a whole window.
+    pub(crate) fn fall_over_window(&self) -> Option<f64> {
+        let start = average(self.losses.iter().take(LOSS_MEAN));
+        (self.losses.len() >= LOSS_WINDOW).then(|| self.fall(start))
+    }
+
+    /// The loss now over the first losses, if it has converged to 0.
+    pub(crate) fn converged(&self) -> Option<f64> {
+        let ratio = self.loss_now() / average(self.first.iter());
+        (self.positive() && ratio < CONVERGED).then_some(ratio)
     }
 
     /// The newest norm over the largest.
@@ -135,9 +163,10 @@ impl Running {
         self.norms.back().copied().unwrap_or(f64::NAN) / self.most
     }
 
-    /// A recent spike, or a loss that has risen a lot from its minimum.
+    /// A recent spike of ten times the largest norm (lesser ones are usual in healthy runs), or a loss that has risen a lot from its minimum.
     pub(crate) fn damage(&self) -> bool {
         let spiked = self.counted > 0 && self.since_spike < 10 && self.counted > SPIKE_WARM_UP;
-        spiked || (self.least > 0.0 && self.loss_now() > DAMAGE * self.least)
+        let risen = |(least, _): (f64, f64)| least > 0.0 && self.loss_now() > DAMAGE * least;
+        spiked || (self.positive() && self.range.is_some_and(risen))
     }
 }
