@@ -183,3 +183,13 @@ fn dead_branches_stay_dead() {
     assert_eq!(g[1], 3.0);
     assert!(g[2].is_nan());
 }
+
+/// An infinite cotangent meets a slope of exactly 0 in the sweep itself.
+#[test]
+fn zero_slopes_stop_infinite_cotangents() {
+    let g = chainrule::scalar::grad(|x| (x[0] * x[1]).ln() + x[2] * x[0], &[3.0, 0.0, 5.0]);
+    assert_eq!(g, [5.0, INFINITY, 3.0]);
+    let duals = [3.0, 0.0, 5.0].map(Dual::<f64>::constant);
+    let nested = chainrule::scalar::grad(|x| (x[0] * x[1]).ln() + x[2] * x[0], &duals);
+    assert_eq!(nested.into_iter().map(Dual::value).collect::<Vec<_>>(), g);
+}
