@@ -19,6 +19,8 @@ pub enum ErrorKind {
     GradCheck,
     /// Shapes that do not fit, from a `try_` function.
     Shape,
+    /// A recorded program asked for a point at which it takes another branch.
+    Branch,
     /// Data, a file or an option that cannot be used.
     BadData,
     /// Reading or writing failed.

@@ -52,6 +52,7 @@
 //! | [`optim`] | optimizers and the links before them |
 //! | [`Observer`], [`flow`] | what a backward pass shows of itself; pictures |
 //! | [`transform`] | grad, vjp, jvp, hvp, jacobian, hessian of a function of tensors |
+//! | [`scalar`] | the same of a function of single numbers |
 //! | [`core::Op`], [`check`] | an op of your own, and its gradient check |
 //! | [`data`] | IDX files, batches, accuracy |
 #![deny(unreachable_pub, clippy::print_stdout, clippy::print_stderr)]
@@ -71,6 +72,7 @@ pub mod prelude;
 #[doc(hidden)]
 pub mod real;
 pub mod rng;
+pub mod scalar;
 pub mod tensor;
 pub mod transform;
 

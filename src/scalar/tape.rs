@@ -1,0 +1,262 @@
+//! The tape: records of two partial derivatives in chunks, and the sweep over them.
+use super::{Scalar, Var};
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+};
+
+/// What a binary operation leaves: its partial derivatives, and the records they belong to.
+#[derive(Clone, Copy)]
+pub(super) struct Record<S> {
+    pub(super) d0: S,
+    pub(super) d1: S,
+    pub(super) i0: u32,
+    pub(super) i1: u32,
+}
+
+impl<S: Scalar> Record<S> {
+    fn nothing() -> Self {
+        Self { d0: S::zero(), d1: S::zero(), i0: 0, i1: 0 }
+    }
+}
+
+/// Records that a new tape has room for, and those of a chunk behind them.
+const FIRST: usize = 1 << 8;
+pub(super) const CHUNK: usize = 1 << 16;
+
+/// Where operations on [`Var`] are recorded, for a reverse sweep.
+///
+/// Operations of one variable leave no record: a handle carries its derivative with respect to the last record. An operation
+/// of two leaves one of 24 bytes (f64), unless both handles belong to one record. Chunks of records are kept and used again.
+///
+/// ```
+/// use chainrule::scalar::Tape;
+/// let mut tape = Tape::new();
+/// for x in [1.0, 2.0] {
+///     let t = tape.begin(); // ends every older handle, keeps the memory
+///     let (x, y) = (t.var(x), t.var(3.0));
+///     let z = x * y + 2.0 * x.square();
+///     assert_eq!(z.grads_of(&[x, y]), [3.0 + 4.0 * x.value(), x.value()]);
+/// }
+/// ```
+/// A handle cannot outlive its recording:
+/// ```compile_fail,E0502
+/// use chainrule::scalar::Tape;
+/// let mut tape = Tape::new();
+/// let x = tape.begin().var(1.0);
+/// tape.begin();
+/// println!("{}", x + 1.0);
+/// ```
+pub struct Tape<S: Scalar> {
+    /// Room for the records, as many as the last evaluations needed: no flag is kept, so recording is a few stores.
+    pub(super) flat: Box<[Cell<Record<S>>]>,
+    /// The records behind those, until the next evaluation. In chunks: a doubling vector holds three times its length while it
+    /// grows.
+    pub(super) chunks: RefCell<Vec<Box<[Record<S>]>>>,
+    /// How many records there are, and the most there were.
+    len: Cell<usize>,
+    longest: Cell<usize>,
+    /// How many variables were made before the first operation.
+    pub(super) inputs: Cell<usize>,
+    /// Room for the sweep, kept.
+    pub(super) bars: RefCell<Vec<S>>,
+    /// Room for the inputs of [`value_and_grad`](Tape::value_and_grad), kept: always empty.
+    room: Vec<Slot<S>>,
+    /// The tape of scopes on this one.
+    pub(super) inner: RefCell<Option<Box<Tape<S>>>>,
+}
+
+impl<S: Scalar> Default for Tape<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Scalar> Tape<S> {
+    /// An empty tape.
+    pub fn new() -> Self {
+        Self {
+            flat: flat(FIRST),
+            chunks: RefCell::default(),
+            len: Cell::new(0),
+            longest: Cell::new(0),
+            inputs: Cell::new(0),
+            bars: RefCell::default(),
+            room: vec![],
+            inner: RefCell::default(),
+        }
+    }
+
+    /// Starts anew: no records, no handles; memory is kept.
+    pub fn begin(&mut self) -> &Self {
+        self.truncate(0);
+        let longest = self.longest.get();
+        if longest > self.flat.len() {
+            self.chunks.take();
+            self.flat = flat(0);
+            self.flat = flat(longest.next_multiple_of(4 * FIRST));
+        }
+        self.inputs.set(0);
+        self
+    }
+
+    /// A variable with the value `x`.
+    #[inline]
+    pub fn var(&self, x: S) -> Var<'_, S> {
+        let index = self.push(S::zero(), 0, S::zero(), 0);
+        if self.inputs.get() == index as usize {
+            self.inputs.set(index as usize + 1);
+        }
+        Var::node(x, index, self)
+    }
+
+    /// A variable for each number of `x`.
+    pub fn vars(&self, x: &[S]) -> Vec<Var<'_, S>> {
+        x.iter().map(|&x| self.var(x)).collect()
+    }
+
+    /// How many records there are, one for each variable and each operation of two.
+    pub fn len(&self) -> usize {
+        self.len.get()
+    }
+
+    /// Whether nothing was recorded.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The value of `f` at `x`; its gradient is put into `gradient`. Nothing is allocated after the first evaluation, if `f`
+    /// allocates nothing.
+    ///
+    /// ```
+    /// use chainrule::scalar::Tape;
+    /// let (mut tape, mut g) = (Tape::new(), [0.0; 2]);
+    /// let y = tape.value_and_grad(|x| x[0] * x[1] + x[0].sin(), &[0.0, 3.0], &mut g);
+    /// assert_eq!((y, g), (0.0, [4.0, 0.0]));
+    /// ```
+    ///
+    /// # Panics
+    /// If `gradient` has not the length of `x`, or `f` gives a variable of another tape.
+    #[track_caller]
+    pub fn value_and_grad<G>(&mut self, f: G, x: &[S], gradient: &mut [S]) -> S
+    where
+        G: for<'t> FnOnce(&[Var<'t, S>]) -> Var<'t, S>,
+    {
+        same_length("value_and_grad", "gradient", gradient.len(), x.len());
+        self.with_vars(x.iter().copied(), |tape, x| {
+            let y = f(x);
+            tape.sweep(&[(y, S::one())], 0, |bars| gradient.copy_from_slice(&bars[..x.len()]));
+            y.value()
+        })
+    }
+
+    /// The values of the `M` results of `f` at `x`; their derivatives are put into `rows`, those of a result one after the
+    /// other. Nothing is allocated after the first evaluation, if `f` allocates nothing.
+    ///
+    /// ```
+    /// use chainrule::scalar::Tape;
+    /// let (mut tape, mut j) = (Tape::new(), [0.0; 4]);
+    /// let y = tape.value_and_jacobian(|x| [x[0] * x[1], x[0].exp()], &[0.0, 3.0], &mut j);
+    /// assert_eq!((y, j), ([0.0, 1.0], [3.0, 0.0, 1.0, 0.0]));
+    /// ```
+    ///
+    /// # Panics
+    /// If `rows` has not `M` times the length of `x`, or `f` gives a variable of another tape.
+    #[track_caller]
+    pub fn value_and_jacobian<G, const M: usize>(&mut self, f: G, x: &[S], rows: &mut [S]) -> [S; M]
+    where
+        G: for<'t> FnOnce(&[Var<'t, S>]) -> [Var<'t, S>; M],
+    {
+        same_length("value_and_jacobian", "rows", rows.len(), M * x.len());
+        self.with_vars(x.iter().copied(), |tape, x| {
+            let y = f(x);
+            for (k, &y) in y.iter().enumerate() {
+                let row = &mut rows[k * x.len()..(k + 1) * x.len()];
+                tape.sweep(&[(y, S::one())], 0, |bars| row.copy_from_slice(&bars[..x.len()]));
+            }
+            y.map(Var::value)
+        })
+    }
+
+    /// Starts anew with a variable for each number of `x`, in room that is kept.
+    #[track_caller]
+    pub(super) fn with_vars<R>(
+        &mut self,
+        x: impl Iterator<Item = S>,
+        f: impl for<'t> FnOnce(&'t Self, &[Var<'t, S>]) -> R,
+    ) -> R {
+        let room = std::mem::take(&mut self.room);
+        let tape = self.begin();
+        // Collecting what a vector gave keeps its memory: the element types have one layout.
+        let mut vars: Vec<Var<'_, S>> = room.into_iter().map(|s| Var::node(s.v, s.i, tape)).collect();
+        vars.extend(x.map(|x| tape.var(x)));
+        let result = f(tape, &vars);
+        vars.clear();
+        self.room = vars.into_iter().map(|x| Slot { v: x.v, d: x.d, i: x.i, tape: None }).collect();
+        result
+    }
+
+    #[inline(always)]
+    pub(super) fn push(&self, d0: S, i0: u32, d1: S, i1: u32) -> u32 {
+        let at = self.len.get();
+        let Some(place) = self.flat.get(at) else {
+            return self.push_behind(d0, i0, d1, i1);
+        };
+        place.set(Record { d0, d1, i0, i1 });
+        self.len.set(at + 1);
+        at as u32
+    }
+
+    #[inline(never)]
+    fn push_behind(&self, d0: S, i0: u32, d1: S, i1: u32) -> u32 {
+        let at = self.len.get();
+        assert!(at < u32::MAX as usize, "scalar tape: more than 2^32 records");
+        let (chunk, place) = ((at - self.flat.len()) / CHUNK, (at - self.flat.len()) % CHUNK);
+        let mut chunks = self.chunks.borrow_mut();
+        if chunk == chunks.len() {
+            chunks.push(vec![Record::nothing(); CHUNK].into());
+        }
+        chunks[chunk][place] = Record { d0, d1, i0, i1 };
+        self.len.set(at + 1);
+        at as u32
+    }
+
+    /// Forgets the records from `len` on.
+    pub(super) fn truncate(&self, len: usize) {
+        let before = self.len.replace(len);
+        self.longest.set(before.max(self.longest.get()));
+    }
+}
+
+fn flat<S: Scalar>(len: usize) -> Box<[Cell<Record<S>>]> {
+    vec![Record::nothing(); len].into_iter().map(Cell::new).collect()
+}
+
+impl<S: Scalar> fmt::Debug for Tape<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tape({} records)", self.len())
+    }
+}
+
+/// The memory of a [`Var`], for a tape of any lifetime: never read.
+#[allow(dead_code, reason = "it has the layout of a Var")]
+struct Slot<S> {
+    v: S,
+    d: S,
+    i: u32,
+    tape: Option<&'static ()>,
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+pub(super) fn foreign() -> ! {
+    panic!(
+        "scalar: variables of two tapes in one operation\nhelp: inside a gradient of a gradient, `Var::constant(x)` makes the outer value a constant of the inner one"
+    )
+}
+
+#[track_caller]
+pub(super) fn same_length(function: &str, what: &str, found: usize, wanted: usize) {
+    assert!(found == wanted, "scalar::{function}: {what} has {found} numbers, but the function has {wanted}");
+}

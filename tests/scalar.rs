@@ -1,0 +1,22 @@
+//! Derivatives of functions of single numbers.
+#[path = "scalar/compiled.rs"]
+mod compiled;
+#[allow(dead_code, reason = "the tests of ops use the rest")]
+#[path = "ops/dual.rs"]
+mod dual;
+#[path = "scalar/edges.rs"]
+mod edges;
+#[path = "scalar/functions.rs"]
+mod functions;
+#[path = "scalar/misuse.rs"]
+mod misuse;
+#[path = "scalar/orders.rs"]
+mod orders;
+#[path = "scalar/programs.rs"]
+mod programs;
+#[path = "scalar/rules.rs"]
+mod rules;
+#[path = "scalar/scopes.rs"]
+mod scopes;
+#[path = "scalar/traits.rs"]
+mod traits;
