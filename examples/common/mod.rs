@@ -6,3 +6,4 @@ pub mod digits;
 pub mod picture;
 pub mod plot;
 pub mod terminal;
+pub mod verdicts;

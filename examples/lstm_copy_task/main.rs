@@ -54,7 +54,7 @@ fn one(options: &Options) -> Result<(), Error> {
     })??;
     let runs = [run];
     report::table(&runs);
-    report::verdicts(&runs[0]);
+    common::verdicts::print(&runs[0].report);
     if let Some(page) = page {
         page.write_report(&runs[0].report)?;
     }

@@ -1,12 +1,12 @@
 //! What came out of the trainings.
 use crate::{
-    common::claims::Claims,
+    common::{claims::Claims, verdicts},
     options::{Cell, Loss, Start},
     task::{RECALL_BASELINE, standard_baseline},
     train::{Plan, Run},
 };
 use chainrule::{
-    flow::{Change, Figure, Kind, Report, Severity},
+    flow::{Change, Figure, Kind, Report},
     prelude::*,
 };
 
@@ -92,17 +92,6 @@ pub fn check(runs: &[Run], sized: bool, quick: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// What stands at the end of a training.
-pub fn verdicts(run: &Run) {
-    for verdict in run.report.verdicts() {
-        verdict.to_string().lines().for_each(|line| println!("  {line}"));
-    }
-    if run.report.verdicts().iter().all(|v| v.severity == Severity::Notice) {
-        println!("  nothing worse than a notice: healthy");
-    }
-    println!();
-}
-
 /// The LSTM with forget bias 1.
 pub fn forgetful(runs: &[Run]) -> Option<&Run> {
     runs.iter().find(|run| run.plan.make.cell == Cell::Lstm && run.plan.make.start == Start::Usual)
@@ -113,7 +102,7 @@ pub fn diagnosis(runs: &[Run], sized: bool) -> Result<(), Error> {
     let mut claims = Claims::default();
     for run in runs.iter().filter(|run| run.plan.make.start != Start::Chrono) {
         println!("{}:", run.plan.make.name());
-        verdicts(run);
+        verdicts::print(&run.report);
         let vanishes = vanished(&run.report);
         claims.add(format!("{}: its gradient vanishes through time", run.plan.make.name()), vanishes);
     }
@@ -122,7 +111,7 @@ pub fn diagnosis(runs: &[Run], sized: bool) -> Result<(), Error> {
     let healed = runs.iter().find(|run| run.plan.make.start == Start::Chrono);
     if let (Some(remedy), Some(run)) = (chrono, healed) {
         println!("Applied in (2): {}. {}:", remedy.change, run.plan.make.name());
-        verdicts(run);
+        verdicts::print(&run.report);
         claims.add(format!("{}: its gradient does not vanish", run.plan.make.name()), !vanished(&run.report));
     }
     if sized { Ok(()) } else { claims.check() }

@@ -68,7 +68,7 @@ fn one(options: &Options) -> Result<(), Error> {
     if run.stopped.is_none() {
         report::table(&plan, &run, &digits);
     }
-    report::verdicts(&run);
+    common::verdicts::print(&run.report);
     if let Some(page) = page {
         page.write_report(&run.report)?;
     }
@@ -149,7 +149,7 @@ fn find(runs: &[(Plan, Run)], activation: Activation, start: Start) -> Option<&(
 fn verdicts(runs: &[(Plan, Run)], claim: bool) -> Result<(), Error> {
     let Some((plan, sick)) = find(runs, Activation::Sigmoid, Start::Standard) else { return Ok(()) };
     println!("{}:", plan.name());
-    report::verdicts(sick);
+    common::verdicts::print(&sick.report);
     let vanishing = sick.report.get(Kind::Vanishing);
     let Some(remedy) = vanishing.and_then(|verdict| verdict.remedies.first()) else { return Ok(()) };
     let healed = match remedy.change {
@@ -159,7 +159,7 @@ fn verdicts(runs: &[(Plan, Run)], claim: bool) -> Result<(), Error> {
     };
     let Some((plan, healed)) = healed else { return Ok(()) };
     println!("Applied in (b): {}. {}:", remedy.change, plan.name());
-    report::verdicts(healed);
+    common::verdicts::print(&healed.report);
     let mut claims = Claims::default();
     claims.add(
         "the sigmoid network's signal vanishes, severely",

@@ -5,7 +5,7 @@ use crate::{
 };
 use chainrule::{
     core::Phase,
-    flow::{Figure, Series, Severity, sparkline},
+    flow::{Figure, Series, sparkline},
 };
 
 /// Each layer's weight gradient and signal, at the first step and over training.
@@ -83,17 +83,6 @@ pub fn summary(runs: &[(Plan, Run)], digits: &Digits) {
     for (plan, run) in runs {
         let ratio = run.first_over_last().map_or("-".into(), |r| format!("{r:.1e}"));
         println!("  {:45}  {ratio:>25}  {}", plan.name(), accuracies(run, digits));
-    }
-    println!();
-}
-
-/// What stands at the end of a run.
-pub fn verdicts(run: &Run) {
-    for verdict in run.report.verdicts() {
-        verdict.to_string().lines().for_each(|line| println!("  {line}"));
-    }
-    if run.report.verdicts().iter().all(|v| v.severity == Severity::Notice) {
-        println!("  nothing worse than a notice: healthy");
     }
     println!();
 }

@@ -92,7 +92,7 @@ pub(crate) struct Trained {
 /// Ops whose first input is multiplied by a matrix: what makes a layer of a network's depth.
 const PRODUCTS: [&str; 2] = ["linear", "matmul"];
 /// What is an activation beside other elementwise ops.
-const ACTIVATIONS: [&str; 13] = [
+pub(crate) const ACTIVATIONS: [&str; 13] = [
     "sigmoid",
     "tanh",
     "relu",

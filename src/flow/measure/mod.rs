@@ -6,7 +6,7 @@ mod pass;
 mod sample;
 mod sigma;
 
-pub(super) use chain::{Chain, Stage};
+pub(super) use chain::{ACTIVATIONS, Chain, Stage};
 pub use numbers::Counts;
 pub(super) use numbers::Magnitudes;
 pub use origin::{Direction, Origin};

@@ -3,7 +3,10 @@ use super::look::look;
 use crate::{
     core::{Module, Param, Recording, Tape, Var},
     error::Error,
-    flow::{Change, Kind, Outcome, Remedy, Report, Sample, Severity, Verdict, verdict::limits::VANISHED},
+    flow::{
+        Change, Kind, Outcome, Remedy, Report, Sample, Severity, Verdict, measure::ACTIVATIONS,
+        verdict::limits::VANISHED,
+    },
     formula,
     nn::Init,
     rng::Rng,
@@ -56,22 +59,6 @@ fn fewer(sample: &Sample, n: usize) -> Outcome {
     let left = (total < VANISHED).then_some((Kind::Vanishing, Severity::Warn));
     Outcome { rate: sample.rate, total, left }
 }
-
-/// What can be put in another one's place.
-const ACTIVATIONS: [&str; 12] = [
-    "sigmoid",
-    "tanh",
-    "relu",
-    "leaky_relu",
-    "elu",
-    "selu",
-    "gelu",
-    "gelu_tanh",
-    "silu",
-    "softplus",
-    "hardtanh",
-    "log_sigmoid",
-];
 
 struct Trial<'a> {
     sample: &'a Sample,
