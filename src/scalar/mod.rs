@@ -36,6 +36,7 @@
 //! Numbers and tensors do not mix; what works on many numbers at once is faster as tensors ([`transform`](crate::transform)).
 mod compiled;
 mod derive;
+mod derived;
 mod dual;
 mod methods;
 mod number;

@@ -131,29 +131,6 @@ impl<'t, S: Scalar> Var<'t, S> {
             _ => foreign(),
         }
     }
-
-    /// What only the value decides.
-    #[inline(always)]
-    pub(super) fn asks<T>(self, question: fn(S) -> T) -> T {
-        question(self.v)
-    }
-
-    /// What only the values decide.
-    #[inline(always)]
-    pub(super) fn asks2<T>(self, b: Self, question: fn(S, S) -> T) -> T {
-        question(self.v, b.v)
-    }
-
-    /// A function whose derivative is 0.
-    #[inline(always)]
-    pub(super) fn piecewise(self, f: fn(S) -> S) -> Self {
-        Self::constant(f(self.v))
-    }
-
-    /// `self * a + b`, with the value rounded once.
-    pub(super) fn fused(self, a: Self, b: Self) -> Self {
-        Self { v: self.v.mul_add(a.v, b.v), ..self * a + b }
-    }
 }
 
 impl<S: Scalar> fmt::Debug for Var<'_, S> {
