@@ -197,12 +197,16 @@ pub(crate) fn largest<'a, F: Real>(all: impl Iterator<Item = &'a Tensor<F>>) -> 
 /// The joint norm of finite tensors: one fast pass; a scaled one where the sum of squares overflows or underflows.
 /// `Err` is the index of the first tensor with an entry that is not finite.
 pub(crate) fn norm<'a, F: Real>(all: impl Iterator<Item = &'a Tensor<F>> + Clone) -> Result<f64, usize> {
-    let total: f64 = all.clone().map(|t| F::sum_squares(t.data())).sum();
-    if total.is_finite() && total > 1e-280 {
-        return Ok(total.sqrt());
+    if let Some(norm) = root(all.clone().map(|t| F::sum_squares(t.data())).sum()) {
+        return Ok(norm);
     }
     let unit = largest(all.clone())?;
     let total: f64 =
         if unit == 0.0 { 0.0 } else { all.map(|t| F::sum_squares_scaled(t.data(), unit, f64::INFINITY)).sum() };
     Ok(unit * total.sqrt())
+}
+
+/// The root of a sum of squares, unless that has left the range of f64.
+pub(crate) fn root(squares: f64) -> Option<f64> {
+    (squares.is_finite() && squares > 1e-280).then(|| squares.sqrt())
 }

@@ -138,6 +138,7 @@ impl Chain {
         let roles = vec![Role::default(); nodes.len()];
         let root = recorded.root;
         let mut chain = Self { nodes, edges, root, stages: vec![], roles, trained, by_path, biased, recurrent: vec![] };
+        chain.find_ways();
         chain.find_recurrent();
         chain.find_stages();
         chain.give_roles();
@@ -181,22 +182,27 @@ impl Chain {
         }
     }
 
+    /// From which nodes a way leads to the loss.
+    fn find_ways(&mut self) {
+        self.roles[self.root].leads = true;
+        for i in (0..=self.root).rev() {
+            if self.roles[i].leads && self.nodes[i].wants {
+                self.roles[self.nodes[i].head].leads = true;
+                for x in self.edges[self.nodes[i].inputs.clone()].iter() {
+                    self.roles[*x as usize].leads = true;
+                }
+            }
+        }
+    }
+
     /// Which parameters lead to the loss, and where the way of the others ends.
     fn connect(&mut self) {
         let n = self.nodes.len();
-        let mut to = vec![false; n];
-        to[self.root] = true;
-        for i in (0..=self.root).rev().filter(|i| self.nodes[*i].wants) {
-            if to[i] {
-                to[self.nodes[i].head] = true;
-                self.inputs(i).iter().for_each(|x| to[*x as usize] = true);
-            }
-        }
         for i in 0..n {
-            self.roles[i].leads = to[i];
+            let leads = self.roles[i].leads;
             let Some(at) = self.roles[i].param else { continue };
-            self.trained[at].connected = to[i];
-            if !to[i] {
+            self.trained[at].connected = leads;
+            if !leads {
                 let mut from = vec![false; n];
                 from[i] = true;
                 let mut end = i;
@@ -237,22 +243,13 @@ impl Chain {
     /// Which nodes lie on a way from `first` to the root.
     fn between(&self, first: usize) -> Vec<bool> {
         let n = self.nodes.len();
-        let (mut from, mut to) = (vec![false; n], vec![false; n]);
+        let mut from = vec![false; n];
         from[first] = true;
         for i in first + 1..n {
             let head = self.nodes[i].head;
             from[i] = self.nodes[i].wants && (from[head] || self.inputs(i).iter().any(|x| from[*x as usize]));
         }
-        to[self.root] = true;
-        for i in (first..=self.root).rev() {
-            if to[i] {
-                to[self.nodes[i].head] = true;
-                for x in self.inputs(i) {
-                    to[*x as usize] = true;
-                }
-            }
-        }
-        (0..n).map(|i| from[i] && to[i]).collect()
+        (0..n).map(|i| from[i] && self.roles[i].leads).collect()
     }
 
     /// Of the nodes on a way, those that every way passes.

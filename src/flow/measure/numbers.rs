@@ -1,14 +1,9 @@
 //! The numbers of one tensor.
-use crate::tensor::{Real, Tensor};
+use crate::tensor::{Real, Tensor, root};
 
 /// `||t||` to six digits: squares are added in f64, those of a short block in the element type where its range allows.
 pub(crate) fn norm<F: Real>(t: &Tensor<F>) -> f64 {
-    root(F::quick_squares(t.data()), t)
-}
-
-/// `||t||` from its sum of squares, unless that left the range of f64.
-pub(crate) fn root<F: Real>(squares: f64, t: &Tensor<F>) -> f64 {
-    if squares.is_finite() && squares > 1e-280 { squares.sqrt() } else { t.norm() }
+    root(F::quick_squares(t.data())).unwrap_or_else(|| t.norm())
 }
 
 /// `log10 ||t||`; minus infinity for 0, NaN or infinity if an entry is.

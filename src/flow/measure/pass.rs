@@ -2,13 +2,13 @@
 use super::{
     Chain, Counts, Direction, LayerSample, Magnitudes, Origin, ParamSample, Sample, Stage, TimeSample,
     chain::Trained,
-    numbers::{active, log_norm, norm, root, slopes},
+    numbers::{active, log_norm, norm, slopes},
     sigma::sigma,
 };
 use crate::{
     core::{Cotangent, Gradient, Recorded},
     flow::{InTime, ThroughTime},
-    tensor::{Real, Tensor},
+    tensor::{Real, Tensor, root},
 };
 use std::{collections::HashMap, sync::Arc};
 
@@ -165,7 +165,7 @@ impl Pass {
         }
         if self.looks.params {
             let still = F::moved(w.data(), w.data());
-            (param.value, param.sum) = (root(still.squares, w), still.sum);
+            (param.value, param.sum) = (root(still.squares).unwrap_or_else(|| w.norm()), still.sum);
         }
         !self.looks.params || param.value.is_finite()
     }

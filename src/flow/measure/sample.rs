@@ -122,11 +122,19 @@ impl TimeSample {
         if self.probed_rho.is_nan() { (self.rho, self.horizon) } else { (self.probed_rho, self.probed_horizon) }
     }
 
+    /// The time steps of the profile, `kept` of all `steps`.
+    fn kept(steps: usize, kept: usize) -> impl Iterator<Item = usize> {
+        (0..kept).map(move |k| k * steps.saturating_sub(1) / kept.saturating_sub(1).max(1))
+    }
+
+    pub(crate) fn profile_steps(&self) -> impl Iterator<Item = usize> {
+        Self::kept(self.steps, self.profile.len())
+    }
+
     pub(crate) fn of(layer: &InTime, sigma: f64) -> Self {
         let nan = |x: Option<f64>| x.unwrap_or(f64::NAN);
         let name = if layer.op == "gru" { "z" } else { "f" };
         let n = layer.total.len();
-        let kept = n.min(64);
         let (rho, horizon) = layer.fate();
         Self {
             path: layer.path.as_str().into(),
@@ -139,7 +147,7 @@ impl TimeSample {
             gate: nan(layer.mean_gate(name)),
             gate_product: nan(layer.gate_product(name)),
             sigma,
-            profile: (0..kept).map(|k| layer.total[k * (n - 1) / kept.saturating_sub(1).max(1)]).collect(),
+            profile: Self::kept(n, n.min(64)).map(|step| layer.total[step]).collect(),
         }
     }
 }

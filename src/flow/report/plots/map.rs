@@ -110,8 +110,7 @@ pub(super) fn horizon(t: &TimeSample) -> Option<f64> {
 
 /// The time steps of a profile.
 pub(super) fn steps(t: &TimeSample) -> Vec<f64> {
-    let n = t.profile.len();
-    (0..n).map(|k| (k * t.steps.saturating_sub(1) / n.saturating_sub(1).max(1)) as f64).collect()
+    t.profile_steps().map(|step| step as f64).collect()
 }
 
 fn in_time(t: &TimeSample, x: [f64; 2]) -> impl Iterator<Item = Cell> {
