@@ -40,6 +40,10 @@ impl History {
         }
     }
 
+    pub(crate) fn last(&self) -> Option<&Sample> {
+        self.samples.last()
+    }
+
     pub(crate) fn into_samples(self) -> Vec<Sample> {
         self.samples
     }

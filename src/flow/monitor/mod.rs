@@ -203,7 +203,7 @@ impl Monitor {
     pub fn judge(&mut self, loss: f64, clip: &Clipped) -> Control {
         self.note(clip.norm, clip.coef);
         let severe = self.seen.running.spike.is_some_and(|s| s.severe);
-        let control = if self.verdicts().iter().any(|v| v.severity == Severity::Critical) {
+        let control = if self.seen.judge.stands(|v| v.severity == Severity::Critical) {
             Control::Stop
         } else if severe || !loss.is_finite() || !clip.norm.is_finite() {
             Control::SkipUpdate
@@ -242,15 +242,11 @@ impl Monitor {
 
     /// All that is known, the last pass included.
     pub fn report(&mut self) -> Report {
-        let mut failed = None;
+        // Its step may still come.
+        let pending = self.waiting.clone().filter(|w| self.steps && !w.over);
+        let failed = if pending.is_none() { self.finish().err() } else { None };
         let mut seen = self.seen.clone();
-        if self.steps && self.waiting.as_ref().is_some_and(|w| !w.over) {
-            // Its step may still come.
-            self.waiting.clone().into_iter().for_each(|waiting| drop(seen.settle(waiting)));
-        } else {
-            failed = self.finish().err();
-            seen = self.seen.clone();
-        }
+        pending.into_iter().for_each(|waiting| seen.settle(waiting));
         let spent = self.spent.as_secs_f64();
         let whole = self.since.zip(self.until).map_or(0.0, |(a, b)| (b - a).as_secs_f64());
         let cost =
@@ -291,10 +287,10 @@ impl Monitor {
             self.seen.note(waiting.passed.sample.step, 10f64.powf(waiting.passed.sample.norm), 1.0);
         }
         self.told = waiting.updates.is_some();
-        let sample = self.seen.settle(waiting);
-        if let Some(lines) = &mut self.lines {
+        self.seen.settle(waiting);
+        if let (Some(lines), Some(sample)) = (&mut self.lines, self.seen.history.last()) {
             let mut text = String::new();
-            jsonl(&sample, &mut text);
+            jsonl(sample, &mut text);
             lines
                 .write_all(text.as_bytes())
                 .and_then(|()| lines.flush())
@@ -338,7 +334,7 @@ impl<F: Real> Observer<F> for Monitor {
             let looks = Looks {
                 magnitudes: self.measured.is_multiple_of(MAGNITUDES),
                 params: !self.told,
-                start: self.measured == 0 || self.has(Kind::Symmetric),
+                start: self.measured == 0 || self.seen.judge.stands(|v| v.kind == Kind::Symmetric),
                 strict: self.strict,
             };
             match Pass::begin(recorded, step, &mut self.silences, looks, &mut self.chain) {

@@ -2,7 +2,6 @@
 use super::{History, Track};
 use crate::{
     flow::{
-        Sample,
         measure::Passed,
         verdict::{Judge, Running},
     },
@@ -54,7 +53,7 @@ impl Seen {
     }
 
     /// What a pass showed, with its step.
-    pub(super) fn settle(&mut self, waiting: Waiting) -> Sample {
+    pub(super) fn settle(&mut self, waiting: Waiting) {
         let Waiting { passed: Passed { mut sample, chain, .. }, coef, updates, .. } = waiting;
         sample.coef = coef.unwrap_or(1.0);
         if let Some(updates) = updates {
@@ -63,7 +62,6 @@ impl Seen {
         sample.remember(&mut self.params);
         sample.weigh();
         self.judge.sample(&sample, &self.running);
-        self.history.push(sample.clone());
-        sample
+        self.history.push(sample);
     }
 }

@@ -66,16 +66,20 @@ impl Judge {
         self.seen = self.seen.saturating_add(1);
         let known = now.time.iter().filter(|t| !t.sigma.is_nan());
         self.sigmas.extend(known.map(|t| (t.path.clone(), t.sigma)));
-        let found = self.find(&now, running);
-        self.take(now.step, found);
-    }
-
-    /// What one sample shows, and what each finding needs.
-    fn find(&mut self, now: &Sample, running: &Running) -> Vec<(Verdict, Needs)> {
-        self.recent.push(now.clone());
+        let step = now.step;
+        self.recent.push(now);
         if self.recent.len() > MEDIAN {
             self.recent.remove(0);
         }
+        let recent = std::mem::take(&mut self.recent);
+        let found = self.find(&recent, running);
+        self.recent = recent;
+        self.take(step, found);
+    }
+
+    /// What the last sample shows, and what each finding needs.
+    fn find(&mut self, recent: &[Sample], running: &Running) -> Vec<(Verdict, Needs)> {
+        let Some(now) = recent.last() else { return vec![] };
         self.silent.get_or_insert_with(|| now.layers.iter().any(|l| l.silent > DEAD));
         let start_up = now.step < START_UP || self.seen <= FIRE;
         let growth_counts = start_up || running.damage() || training::moving(now).any(|m| m.update > UPDATE_LARGE);
@@ -88,7 +92,7 @@ impl Judge {
         add(symmetric, Needs(1, 0));
         add(units::dead(now, self.preflight), Needs(1, 0));
         add(units::saturated(now), usual);
-        add(depth::judge(&self.recent, growth_counts), usual);
+        add(depth::judge(recent, growth_counts), usual);
         add(units::underflow(now), usual);
         // A layer before a matrix of zeros gets exactly 0: the zeros say so themselves.
         let zero = units::zero(now).filter(|_| !silent_by_zeros).map(|mut v| {
@@ -173,6 +177,11 @@ impl Judge {
         verdict.remedies = change.into_iter().map(Into::into).collect();
         verdict.steps = step..step + 1;
         self.held.push(Held::new(verdict, true, u32::MAX));
+    }
+
+    /// Whether one stands, as a root or below another.
+    pub(crate) fn stands(&self, which: impl Fn(&Verdict) -> bool) -> bool {
+        self.held.iter().any(|h| h.given && which(&h.verdict))
     }
 
     /// What stands now: roots, the worst first, with what follows from them below them; else that it is healthy.
