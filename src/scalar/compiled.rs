@@ -19,8 +19,8 @@ const LANES: usize = 8;
 /// answer is never evaluated by the wrong path: [`value_and_grad`](Self::value_and_grad) records anew there,
 /// [`try_value_and_grad`](Self::try_value_and_grad) gives an error.
 ///
-/// For one point at a time this is slower than recording every time by [`Tape::value_and_grad`](super::Tape::value_and_grad), and
-/// for eight at a time 0.9 to 1.8 times as slow, by the program: what it gives is one path for all points, and word of those that leave it.
+/// It is no faster yet than recording every time by [`Tape::value_and_grad`](super::Tape::value_and_grad), and slower for one point at
+/// a time: what it gives is one path for all points, and word of those that leave it.
 ///
 /// ```
 /// use chainrule::scalar::Compiled;
