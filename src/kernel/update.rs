@@ -239,23 +239,16 @@ fn lanes<F: Base, R: Rule<F, N>, const N: usize>(
     far: &mut Far<F>,
 ) {
     let at = start..start + LANES;
-    let (scale, limit) = (F::of(map.scale), F::of(map.limit));
     let zeros = [F::zero(); LANES];
-    let (mut before, mut grad, mut after, mut part) = (zeros, zeros, zeros, [zeros; N]);
+    let (mut before, mut grad, mut part) = (zeros, zeros, [zeros; N]);
     before.copy_from_slice(&w[at.clone()]);
     grad.copy_from_slice(&g[at.clone()]);
     for k in 0..N {
         part[k].copy_from_slice(&state[k][at.clone()]);
     }
+    let mut after = before;
+    stretch(rule, map, &mut after, &grad, &mut part.each_mut().map(|s| &mut s[..]));
     for l in 0..LANES {
-        let mut s = [F::zero(); N];
-        for k in 0..N {
-            s[k] = part[k][l];
-        }
-        (after[l], s) = rule.step(before[l], (grad[l] * scale).min(limit).max(-limit), s);
-        for k in 0..N {
-            part[k][l] = s[k];
-        }
         far.note(l, before[l], after[l]);
     }
     w[at.clone()].copy_from_slice(&after);

@@ -3,7 +3,7 @@ use crate::{
     core::scale,
     error::{Error, ErrorKind},
     kernel::GradientMap,
-    tensor::{Real, Tensor},
+    tensor::{Real, Tensor, root},
 };
 
 /// The change must be one that the element type can hold, in one factor or in two.
@@ -36,11 +36,10 @@ pub(super) fn change<F: Real>(g: &mut Tensor<F>, maps: &[GradientMap]) {
 
 /// The norm of finite numbers limited to `-limit..=limit`; `None` if one is not finite.
 pub(super) fn unit_norm<F: Real>(x: &[F], limit: f64) -> Option<f64> {
-    if limit == f64::INFINITY {
-        let total = F::sum_squares(x);
-        if total.is_finite() && total > 1e-280 {
-            return Some(total.sqrt());
-        }
+    if limit == f64::INFINITY
+        && let Some(norm) = root(F::sum_squares(x))
+    {
+        return Some(norm);
     }
     let unit = F::max_abs(x);
     if !unit.is_finite() {
