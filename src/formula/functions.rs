@@ -1,7 +1,8 @@
 //! The rest of the functions of single numbers, with their derivatives: what [`num_traits::Float`] has and the vocabulary
 //! of tensors has not. A row that tensors need, too, moves to the table of [`Elementwise`] and becomes an op.
-use super::{Elementwise, Number, Plain, gamma};
+use super::{Elementwise, Mul, Number, Plain, gamma};
 use crate::real::Base;
+use std::any::TypeId;
 
 /// What formulas of single numbers may use beside [`Number`].
 pub trait Functions: Number {
@@ -102,6 +103,13 @@ impl<O: Elementwise<N>, const N: usize> Formula<N> for O {
     fn partials<S: Functions>(self, x: [S; N], y: S) -> [S; N] {
         Elementwise::partials(self, x, y)
     }
+}
+
+/// Whether the partial derivatives of a formula are infinite only where its value is infinite or NaN.
+#[inline(always)]
+pub fn bounded_by_value<O: 'static>() -> bool {
+    let op = TypeId::of::<O>();
+    op == TypeId::of::<Plus>() || op == TypeId::of::<Minus>() || op == TypeId::of::<Mul>()
 }
 
 /// Rows as those of the table of [`Elementwise`].

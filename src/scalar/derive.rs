@@ -55,7 +55,7 @@ where
 {
     let tape = Tape::new();
     let y = f(&tape.vars(x));
-    y.into_iter().map(|y| tape.sweep(&[(y, S::one())], 0, |bars| bars[..x.len()].to_vec())).collect()
+    y.into_iter().map(|y| tape.0.sweep(&[(y, S::one())], 0, |bars| bars[..x.len()].to_vec())).collect()
 }
 
 /// The values of a function of several results, and `y_bar^T J`: for each variable the sum over the results of `y_bar` times
@@ -78,7 +78,7 @@ where
     let y = f(&tape.vars(x));
     same_length("vjp", "y_bar", y_bar.len(), y.len());
     let outputs: Vec<_> = y.iter().copied().zip(y_bar.iter().copied()).collect();
-    let x_bar = tape.sweep(&outputs, 0, |bars| bars[..x.len()].to_vec());
+    let x_bar = tape.0.sweep(&outputs, 0, |bars| bars[..x.len()].to_vec());
     (y.into_iter().map(Var::value).collect(), x_bar)
 }
 

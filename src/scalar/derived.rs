@@ -1,5 +1,6 @@
 //! What numbers with a derivative beside their value have in common; a [`Trace`](super::Trace) keeps guards instead.
-use super::{Dual, Scalar, Var};
+use super::{Dual, Scalar, Trace, Var};
+use crate::{formula::Formula, real::Base};
 
 macro_rules! beside_the_value { ([$($g:tt)*] $t:ty) => {
     impl<$($g)*> $t {
@@ -29,3 +30,20 @@ macro_rules! beside_the_value { ([$($g:tt)*] $t:ty) => {
 } }
 beside_the_value! { ['t, S: Scalar] Var<'t, S> }
 beside_the_value! { [S: Scalar, const N: usize] Dual<S, N> }
+
+/// Plain numbers are constants like others for the rest.
+macro_rules! with_constants { ([$($g:tt)*] $t:ty) => {
+    impl<$($g)*> $t {
+        #[inline(always)]
+        pub(super) fn with_right<O: Formula<2>>(self, c: f64, op: O) -> Self {
+            self.binary(c.into(), op)
+        }
+
+        #[inline(always)]
+        pub(super) fn with_left<O: Formula<2>>(self, c: f64, op: O) -> Self {
+            Self::from(c).binary(self, op)
+        }
+    }
+} }
+with_constants! { ['t, S: Scalar + Base] Trace<'t, S> }
+with_constants! { [S: Scalar, const N: usize] Dual<S, N> }

@@ -42,6 +42,9 @@ pub trait Scalar:
     /// Whether it has no derivative inside.
     #[doc(hidden)]
     const PLAIN: bool = false;
+    /// How many tapes are nested in it.
+    #[doc(hidden)]
+    const DEPTH: usize = 0;
     /// Two products of the chain rule.
     #[doc(hidden)]
     #[inline(always)]
@@ -202,14 +205,14 @@ plain! { f32 f64 }
 /// assert_eq!(g, [0.5, 0.5, 0.0]);
 /// ```
 pub fn logsumexp<S: Scalar>(x: &[S]) -> S {
-    let Some(&first) = x.first() else { return S::neg_infinity() };
-    let largest = x.iter().fold(first, |m, &x| if x > m || x.is_nan() { x } else { m });
+    let Some(first) = x.first() else { return S::neg_infinity() };
+    let largest = *x.iter().fold(first, |m, x| if *x > *m || x.is_nan() { x } else { m });
     if largest.is_infinite() {
         // -inf: nothing flows. inf: the entries that are infinite have no derivative, the others have none of it.
         let infinite = x.iter().filter(|&&x| x > S::zero() && x.is_infinite());
         return if largest > S::zero() { infinite.map(|x| x.edge()).sum() } else { S::neg_infinity() };
     }
     let shift = largest.detach();
-    let sum = x[1..].iter().fold((first - shift).exp(), |sum, &x| sum + (x - shift).exp());
+    let sum = x[1..].iter().fold((*first - shift).exp(), |sum, &x| sum + (x - shift).exp());
     sum.ln() + shift
 }

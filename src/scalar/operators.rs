@@ -43,28 +43,28 @@ macro_rules! operator { ($op:ident $method:ident $assign:ident $assign_method:id
         type Output = Self;
         #[inline(always)]
         fn $method(self, b: f64) -> Self {
-            self.binary(b.into(), $row {})
+            self.with_right(b, $row {})
         }
     }
     impl<$($g)*> ops::$op<f64> for &$t {
         type Output = $t;
         #[inline(always)]
         fn $method(self, b: f64) -> $t {
-            self.binary(b.into(), $row {})
+            self.with_right(b, $row {})
         }
     }
     impl<$($g)*> ops::$op<$t> for f64 {
         type Output = $t;
         #[inline(always)]
         fn $method(self, b: $t) -> $t {
-            <$t>::from(self).binary(b, $row {})
+            b.with_left(self, $row {})
         }
     }
     impl<$($g)*> ops::$op<&$t> for f64 {
         type Output = $t;
         #[inline(always)]
         fn $method(self, b: &$t) -> $t {
-            <$t>::from(self).binary(*b, $row {})
+            b.with_left(self, $row {})
         }
     }
     impl<$($g)*> ops::$assign for $t {
@@ -76,7 +76,7 @@ macro_rules! operator { ($op:ident $method:ident $assign:ident $assign_method:id
     impl<$($g)*> ops::$assign<f64> for $t {
         #[inline(always)]
         fn $assign_method(&mut self, b: f64) {
-            *self = self.binary(b.into(), $row {});
+            *self = self.with_right(b, $row {});
         }
     }
 } }

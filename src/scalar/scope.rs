@@ -1,5 +1,9 @@
 //! Sub-computations that are swept at once (preaccumulation): what stays of them is a record for each of their inputs.
-use super::{Scalar, Tape, Var, tape::foreign};
+use super::{
+    Scalar, Var,
+    sweep::guarded,
+    tape::{Memory, Record, foreign},
+};
 
 /// `f(inputs)`, recorded apart and swept at once: only its derivatives with respect to `inputs` stay on the tape.
 ///
@@ -46,43 +50,47 @@ pub fn sum_over<'t, S: Scalar, I, G>(inputs: &[Var<'t, S>], terms: impl IntoIter
 where
     G: for<'s> FnMut(&[Var<'s, S>], I) -> Var<'s, S>,
 {
-    let Some(outer) = inputs.iter().find_map(|x| x.tape) else {
+    let outer = inputs.iter().find(|x| !x.is_constant()).map(|x| x.at);
+    if inputs.iter().any(|x| !x.is_constant() && outer.is_some_and(|at| !x.at.beside(at))) {
+        foreign();
+    }
+    let Some(outer) = outer.and_then(|at| at.records()) else {
         let constants: Vec<_> = inputs.iter().map(|x| Var::constant(x.v)).collect();
         return terms
             .into_iter()
             .map(|term| f(&constants, term))
             .fold(Var::constant(S::zero()), |sum, y| Var::constant(sum.v + y.v));
     };
-    let mut inner = outer.inner.take().unwrap_or_default();
+    let mut inner = outer.more.inner.take().unwrap_or_default();
     let mut total = S::zero();
     let result = inner.with_vars(inputs.iter().map(|x| x.v), |tape, x| {
-        let mut bars = tape.bars.take();
+        let mut bars = tape.0.more.bars.take();
         bars.clear();
         bars.resize(x.len(), S::zero());
         for term in terms {
             let y = f(x, term);
             total += y.v;
-            tape.add_swept(y, x.len(), &mut bars);
+            tape.0.add_swept(y, x.len(), &mut bars);
         }
-        let result = combination(total, inputs, &bars, outer);
-        tape.bars.replace(bars);
+        let result = combination(total, inputs, &bars);
+        tape.0.more.bars.replace(bars);
         result
     });
-    outer.inner.replace(Some(inner));
+    outer.more.inner.replace(Some(inner));
     result
 }
 
-impl<S: Scalar> Tape<S> {
+impl<S: Scalar> Memory<S> {
     /// Adds the derivatives of `y` with respect to the first `inputs` records, and forgets all others.
     #[track_caller]
     fn add_swept(&self, y: Var<'_, S>, inputs: usize, bars: &mut Vec<S>) {
-        match y.tape {
+        match y.at.records() {
             Some(tape) if !std::ptr::eq(tape, self) => foreign(),
             Some(_) => {
-                bars.resize(inputs.max(y.i as usize + 1), S::zero());
-                bars[y.i as usize] += y.d;
+                bars.resize(inputs.max(y.at.index() as usize + 1), S::zero());
+                bars[y.at.index() as usize] += y.d;
                 // No second try, as in `sweep`: the terms before are in the sums already.
-                self.pass(bars, inputs, S::chain);
+                self.pass(bars, inputs, guarded);
                 bars.truncate(inputs);
             }
             None => {}
@@ -92,22 +100,21 @@ impl<S: Scalar> Tape<S> {
 }
 
 /// A number with a record for each input but the first: the sum of their products with `slopes`, as derivative.
-fn combination<'t, S: Scalar>(value: S, inputs: &[Var<'t, S>], slopes: &[S], tape: &'t Tape<S>) -> Var<'t, S> {
+fn combination<'t, S: Scalar>(value: S, inputs: &[Var<'t, S>], slopes: &[S]) -> Var<'t, S> {
     let mut sum = Var::constant(value);
     for (x, slope) in inputs.iter().zip(slopes) {
-        let Some(other) = x.tape else { continue };
-        if !std::ptr::eq(other, tape) {
-            foreign();
-        }
         let d = slope.chain(x.d);
-        if d.nothing() {
+        if x.is_constant() || d.nothing() {
             continue;
         }
-        sum = match sum.tape {
-            None => Var { v: value, d, i: x.i, tape: Some(tape) },
-            Some(_) if sum.i == x.i => Var { d: sum.d + d, ..sum },
-            Some(_) => Var::node(value, tape.push(sum.d, sum.i, d, x.i), tape),
+        sum = match () {
+            () if sum.is_constant() => Var { d, ..*x },
+            () if sum.at == x.at => Var { d: sum.d + d, ..sum },
+            () => {
+                let record = Record { d0: sum.d, d1: d, i0: sum.at.index(), i1: x.at.index() };
+                Var::node(value, sum.at.push(x.at, record, foreign))
+            }
         };
     }
-    sum
+    Var { v: value, ..sum }
 }

@@ -1,5 +1,6 @@
-//! The tape: records of two partial derivatives in chunks, and the sweep over them.
+//! The tape: where records of two partial derivatives are written.
 use super::{Scalar, Var};
+use crate::kernel::{Records, Stored};
 use std::{
     cell::{Cell, RefCell},
     fmt,
@@ -14,20 +15,32 @@ pub(super) struct Record<S> {
     pub(super) i1: u32,
 }
 
-impl<S: Scalar> Record<S> {
+impl<S: Scalar> Stored for Record<S> {
+    const DEPTH: usize = S::DEPTH;
     fn nothing() -> Self {
         Self { d0: S::zero(), d1: S::zero(), i0: 0, i1: 0 }
     }
 }
 
-/// Records that a new tape has room for, and those of a chunk behind them.
-const FIRST: usize = 1 << 8;
-pub(super) const CHUNK: usize = 1 << 16;
+/// The memory of a tape.
+pub(super) type Memory<S> = Records<Record<S>, More<S>>;
+
+/// What a tape keeps beside its records.
+pub(super) struct More<S: Scalar> {
+    /// How many variables were made before the first operation.
+    pub(super) inputs: Cell<usize>,
+    /// Room for the sweep, kept.
+    pub(super) bars: RefCell<Vec<S>>,
+    /// Room for the inputs of [`value_and_grad`](Tape::value_and_grad), kept: always empty.
+    room: Vec<Slot<S>>,
+    /// The tape of scopes on this one.
+    pub(super) inner: RefCell<Option<Box<Tape<S>>>>,
+}
 
 /// Where operations on [`Var`] are recorded, for a reverse sweep.
 ///
 /// Operations of one variable leave no record: a handle carries its derivative with respect to the last record. An operation
-/// of two leaves one of 24 bytes (f64), unless both handles belong to one record. Chunks of records are kept and used again.
+/// of two leaves one of 24 bytes (f64), unless both handles belong to one record. Memory is kept and used again.
 ///
 /// ```
 /// use chainrule::scalar::Tape;
@@ -47,24 +60,7 @@ pub(super) const CHUNK: usize = 1 << 16;
 /// tape.begin();
 /// println!("{}", x + 1.0);
 /// ```
-pub struct Tape<S: Scalar> {
-    /// Room for the records, as many as the last evaluations needed: no flag is kept, so recording is a few stores.
-    pub(super) flat: Box<[Cell<Record<S>>]>,
-    /// The records behind those, until the next evaluation. In chunks: a doubling vector holds three times its length while it
-    /// grows.
-    pub(super) chunks: RefCell<Vec<Box<[Record<S>]>>>,
-    /// How many records there are, and the most there were.
-    len: Cell<usize>,
-    longest: Cell<usize>,
-    /// How many variables were made before the first operation.
-    pub(super) inputs: Cell<usize>,
-    /// Room for the sweep, kept.
-    pub(super) bars: RefCell<Vec<S>>,
-    /// Room for the inputs of [`value_and_grad`](Tape::value_and_grad), kept: always empty.
-    room: Vec<Slot<S>>,
-    /// The tape of scopes on this one.
-    pub(super) inner: RefCell<Option<Box<Tape<S>>>>,
-}
+pub struct Tape<S: Scalar>(pub(super) Memory<S>);
 
 impl<S: Scalar> Default for Tape<S> {
     fn default() -> Self {
@@ -75,39 +71,34 @@ impl<S: Scalar> Default for Tape<S> {
 impl<S: Scalar> Tape<S> {
     /// An empty tape.
     pub fn new() -> Self {
-        Self {
-            flat: flat(FIRST),
-            chunks: RefCell::default(),
-            len: Cell::new(0),
-            longest: Cell::new(0),
+        Self(Records::new(More {
             inputs: Cell::new(0),
             bars: RefCell::default(),
             room: vec![],
             inner: RefCell::default(),
-        }
+        }))
     }
 
     /// Starts anew: no records, no handles; memory is kept.
     pub fn begin(&mut self) -> &Self {
-        self.truncate(0);
-        let longest = self.longest.get();
-        if longest > self.flat.len() {
-            self.chunks.take();
-            self.flat = flat(0);
-            self.flat = flat(longest.next_multiple_of(4 * FIRST));
-        }
-        self.inputs.set(0);
+        self.start(0);
         self
+    }
+
+    fn start(&mut self, inputs: usize) {
+        self.0.start(inputs);
+        self.0.more.inputs.set(inputs);
     }
 
     /// A variable with the value `x`.
     #[inline]
     pub fn var(&self, x: S) -> Var<'_, S> {
-        let index = self.push(S::zero(), 0, S::zero(), 0);
-        if self.inputs.get() == index as usize {
-            self.inputs.set(index as usize + 1);
+        let at = self.0.push(Record::nothing());
+        let inputs = &self.0.more.inputs;
+        if inputs.get() == at.index() as usize {
+            inputs.set(inputs.get() + 1);
         }
-        Var::node(x, index, self)
+        Var::node(x, at)
     }
 
     /// A variable for each number of `x`.
@@ -117,7 +108,7 @@ impl<S: Scalar> Tape<S> {
 
     /// How many records there are, one for each variable and each operation of two.
     pub fn len(&self) -> usize {
-        self.len.get()
+        self.0.len()
     }
 
     /// Whether nothing was recorded.
@@ -145,7 +136,7 @@ impl<S: Scalar> Tape<S> {
         same_length("value_and_grad", "gradient", gradient.len(), x.len());
         self.with_vars(x.iter().copied(), |tape, x| {
             let y = f(x);
-            tape.sweep(&[(y, S::one())], 0, |bars| gradient.copy_from_slice(&bars[..x.len()]));
+            tape.0.sweep(&[(y, S::one())], 0, |bars| gradient.copy_from_slice(&bars[..x.len()]));
             y.value()
         })
     }
@@ -172,7 +163,7 @@ impl<S: Scalar> Tape<S> {
             let y = f(x);
             for (k, &y) in y.iter().enumerate() {
                 let row = &mut rows[k * x.len()..(k + 1) * x.len()];
-                tape.sweep(&[(y, S::one())], 0, |bars| row.copy_from_slice(&bars[..x.len()]));
+                tape.0.sweep(&[(y, S::one())], 0, |bars| row.copy_from_slice(&bars[..x.len()]));
             }
             y.map(Var::value)
         })
@@ -182,54 +173,20 @@ impl<S: Scalar> Tape<S> {
     #[track_caller]
     pub(super) fn with_vars<R>(
         &mut self,
-        x: impl Iterator<Item = S>,
+        x: impl ExactSizeIterator<Item = S>,
         f: impl for<'t> FnOnce(&'t Self, &[Var<'t, S>]) -> R,
     ) -> R {
-        let room = std::mem::take(&mut self.room);
-        let tape = self.begin();
+        let room = std::mem::take(&mut self.0.more.room);
+        self.start(x.len());
+        let tape = &*self;
         // Collecting what a vector gave keeps its memory: the element types have one layout.
-        let mut vars: Vec<Var<'_, S>> = room.into_iter().map(|s| Var::node(s.v, s.i, tape)).collect();
-        vars.extend(x.map(|x| tape.var(x)));
+        let mut vars: Vec<Var<'_, S>> = room.into_iter().map(|_| unreachable!("an empty room")).collect();
+        vars.extend((0..).zip(x).map(|(i, x)| Var::node(x, tape.0.handle(i))));
         let result = f(tape, &vars);
         vars.clear();
-        self.room = vars.into_iter().map(|x| Slot { v: x.v, d: x.d, i: x.i, tape: None }).collect();
+        self.0.more.room = vars.into_iter().map(|x| Slot { v: x.v, d: x.d, at: 0 }).collect();
         result
     }
-
-    #[inline(always)]
-    pub(super) fn push(&self, d0: S, i0: u32, d1: S, i1: u32) -> u32 {
-        let at = self.len.get();
-        let Some(place) = self.flat.get(at) else {
-            return self.push_behind(d0, i0, d1, i1);
-        };
-        place.set(Record { d0, d1, i0, i1 });
-        self.len.set(at + 1);
-        at as u32
-    }
-
-    #[inline(never)]
-    fn push_behind(&self, d0: S, i0: u32, d1: S, i1: u32) -> u32 {
-        let at = self.len.get();
-        assert!(at < u32::MAX as usize, "scalar tape: more than 2^32 records");
-        let (chunk, place) = ((at - self.flat.len()) / CHUNK, (at - self.flat.len()) % CHUNK);
-        let mut chunks = self.chunks.borrow_mut();
-        if chunk == chunks.len() {
-            chunks.push(vec![Record::nothing(); CHUNK].into());
-        }
-        chunks[chunk][place] = Record { d0, d1, i0, i1 };
-        self.len.set(at + 1);
-        at as u32
-    }
-
-    /// Forgets the records from `len` on.
-    pub(super) fn truncate(&self, len: usize) {
-        let before = self.len.replace(len);
-        self.longest.set(before.max(self.longest.get()));
-    }
-}
-
-fn flat<S: Scalar>(len: usize) -> Box<[Cell<Record<S>>]> {
-    vec![Record::nothing(); len].into_iter().map(Cell::new).collect()
 }
 
 impl<S: Scalar> fmt::Debug for Tape<S> {
@@ -243,8 +200,7 @@ impl<S: Scalar> fmt::Debug for Tape<S> {
 struct Slot<S> {
     v: S,
     d: S,
-    i: u32,
-    tape: Option<&'static ()>,
+    at: u64,
 }
 
 #[cold]

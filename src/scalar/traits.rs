@@ -33,7 +33,7 @@ macro_rules! questions { ($($name:ident -> $ty:ty;)*) => { $(
     }
 )* } }
 
-macro_rules! numbers { ([$($g:tt)*] $t:ty) => {
+macro_rules! numbers { ([$($g:tt)*] $t:ty, $depth:expr) => {
     impl<$($g)*> PartialEq for $t {
         #[inline(always)]
         fn eq(&self, b: &Self) -> bool {
@@ -248,6 +248,7 @@ macro_rules! numbers { ([$($g:tt)*] $t:ty) => {
     impl<$($g)*> sealed::Sealed for $t {}
     impl<$($g)*> Scalar for $t {
         type Number = Self;
+        const DEPTH: usize = $depth;
         #[inline(always)]
         fn number(self) -> Self {
             self
@@ -282,9 +283,9 @@ macro_rules! numbers { ([$($g:tt)*] $t:ty) => {
         }
     }
 } }
-numbers! { ['t, S: Scalar] Var<'t, S> }
-numbers! { ['t, S: Scalar + Base] Trace<'t, S> }
-numbers! { [S: Scalar, const N: usize] Dual<S, N> }
+numbers! { ['t, S: Scalar] Var<'t, S>, S::DEPTH + 1 }
+numbers! { ['t, S: Scalar + Base] Trace<'t, S>, 0 }
+numbers! { [S: Scalar, const N: usize] Dual<S, N>, S::DEPTH }
 
 impl<S: Scalar> Var<'_, S> {
     fn is_nothing(self) -> bool {

@@ -1,12 +1,18 @@
 //! The handle of a recorded number.
 use super::{
     Scalar,
-    tape::{Tape, foreign, same_length},
+    tape::{More, Record, foreign, same_length},
 };
-use crate::formula::Formula;
+use crate::{
+    formula::{Formula, bounded_by_value},
+    kernel::{Handle, Pen},
+};
 use std::fmt;
 
-/// A number on a [`Tape`]: its value, its derivative with respect to a record, and where that is.
+/// Where a record is.
+pub(super) type At<'t, S> = Handle<'t, Record<S>, More<S>>;
+
+/// A number on a [`Tape`](super::Tape): its value, its derivative with respect to a record, and where that is.
 ///
 /// `Copy`, and a [`num_traits::Float`]: a function written for that works unchanged. Everything is an inherent method, too,
 /// so a closure needs no import. Plain numbers (f64, also for `Var<f32>`) may stand on either side of an operator.
@@ -21,20 +27,19 @@ pub struct Var<'t, S: Scalar = f64> {
     pub(super) v: S,
     /// d value / d record.
     pub(super) d: S,
-    pub(super) i: u32,
-    pub(super) tape: Option<&'t Tape<S>>,
+    pub(super) at: At<'t, S>,
 }
 
 impl<'t, S: Scalar> Var<'t, S> {
     #[inline(always)]
-    pub(super) fn node(v: S, i: u32, tape: &'t Tape<S>) -> Self {
-        Self { v, d: S::one(), i, tape: Some(tape) }
+    pub(super) fn node(v: S, at: At<'t, S>) -> Self {
+        Self { v, d: S::one(), at }
     }
 
     /// A number that no derivative is taken of.
     #[inline(always)]
     pub fn constant(x: S) -> Self {
-        Self { v: x, d: S::zero(), i: 0, tape: None }
+        Self { v: x, d: S::zero(), at: Handle::NONE }
     }
 
     /// The number itself.
@@ -45,7 +50,7 @@ impl<'t, S: Scalar> Var<'t, S> {
 
     /// Whether it has no derivative.
     pub fn is_constant(self) -> bool {
-        self.tape.is_none()
+        self.at.is_none()
     }
 
     /// The same number as a record of its own, so that derivatives with respect to it can be asked for.
@@ -57,8 +62,7 @@ impl<'t, S: Scalar> Var<'t, S> {
     /// assert_eq!((2.0 * h).grads_of(&[h, x]), [2.0, 12.0]);
     /// ```
     pub fn pin(self) -> Self {
-        let Some(tape) = self.tape else { return self };
-        Self::node(self.v, tape.push(self.d, self.i, S::zero(), self.i), tape)
+        if self.is_constant() { self } else { Self::node(self.v, pinned(self.at, self.d)) }
     }
 
     /// The derivatives with respect to `x`: variables, or what [`pin`](Self::pin) made. 0 where it does not depend on one.
@@ -81,21 +85,21 @@ impl<'t, S: Scalar> Var<'t, S> {
     #[track_caller]
     pub fn grads_into(self, x: &[Self], gradient: &mut [S]) {
         same_length("grads_into", "gradient", gradient.len(), x.len());
-        let Some(tape) = self.tape else {
+        let Some(tape) = self.at.records() else {
             gradient.fill(S::zero());
             return;
         };
         let mut stop = usize::MAX;
         for x in x {
-            match x.tape {
-                Some(other) if !std::ptr::eq(other, tape) => foreign(),
-                Some(_) if x.d == S::one() => stop = stop.min(x.i as usize + 1),
-                _ => unpinned(),
+            match () {
+                () if x.is_constant() || x.d != S::one() => unpinned(),
+                () if !x.at.beside(self.at) => foreign(),
+                () => stop = stop.min(x.at.index() as usize + 1),
             }
         }
         tape.sweep(&[(self, S::one())], stop, |bars| {
             for (gradient, x) in gradient.iter_mut().zip(x) {
-                *gradient = bars.get(x.i as usize).copied().unwrap_or_else(S::zero);
+                *gradient = bars.get(x.at.index() as usize).copied().unwrap_or_else(S::zero);
             }
         });
     }
@@ -106,7 +110,7 @@ impl<'t, S: Scalar> Var<'t, S> {
         let x = self.v.number();
         let y = op.value([x]);
         let [slope] = op.partials([x], y);
-        Self { v: S::of(y), d: self.d.chain(S::of(slope)), ..self }
+        self.fold(S::of(y), S::of(slope))
     }
 
     /// f(self, b): a record, if they belong to two.
@@ -115,30 +119,114 @@ impl<'t, S: Scalar> Var<'t, S> {
         let x = [self.v.number(), b.v.number()];
         let y = op.value(x);
         let [p, q] = op.partials(x, y);
-        let v = S::of(y);
-        if let Some(tape) = self.tape
-            && b.tape.is_some_and(|other| std::ptr::eq(other, tape))
-        {
-            let (d0, d1) = self.d.chain2(S::of(p), b.d, S::of(q));
-            if self.i == b.i {
-                return Self { v, d: d0 + d1, ..self };
-            }
-            return Self { v, d: S::one(), i: tape.push(d0, self.i, d1, b.i), tape: self.tape };
+        let (v, p, q) = (S::of(y), S::of(p), S::of(q));
+        if !S::PLAIN {
+            return self.join_nested(b, v, p, q);
         }
-        match (self.tape, b.tape) {
-            (_, None) => Self { v, d: self.d.chain(S::of(p)), ..self },
-            (None, _) => Self { v, d: b.d.chain(S::of(q)), ..b },
-            _ => foreign(),
-        }
+        // The pen is taken and put on every path: what is read from memory after two paths meet costs the time of a store and a load.
+        let mut pen = Pen::take();
+        let y = if pen.holds(self.at, b.at) {
+            self.join(b, v, p, q, bounded_by_value::<O>(), &mut pen)
+        } else if b.at.is_none() {
+            self.fold_with(v, p, &mut pen)
+        } else if self.at.is_none() {
+            b.fold_with(v, q, &mut pen)
+        } else {
+            self.join(b, v, p, q, bounded_by_value::<O>(), &mut pen)
+        };
+        pen.put();
+        y
     }
+
+    /// `f(self, c)` for a plain number.
+    #[inline(always)]
+    pub(super) fn with_right<O: Formula<2>>(self, c: f64, op: O) -> Self {
+        let x = [self.v.number(), S::lit(c).number()];
+        let y = op.value(x);
+        let [p, _] = op.partials(x, y);
+        self.fold(S::of(y), S::of(p))
+    }
+
+    /// `f(c, self)` for a plain number.
+    #[inline(always)]
+    pub(super) fn with_left<O: Formula<2>>(self, c: f64, op: O) -> Self {
+        let x = [S::lit(c).number(), self.v.number()];
+        let y = op.value(x);
+        let [_, q] = op.partials(x, y);
+        self.fold(S::of(y), S::of(q))
+    }
+
+    #[inline(always)]
+    fn fold(self, v: S, slope: S) -> Self {
+        if !S::PLAIN {
+            return Self { v, d: self.d.chain(slope), ..self };
+        }
+        let mut pen = Pen::take();
+        let y = self.fold_with(v, slope, &mut pen);
+        pen.put();
+        y
+    }
+
+    /// A function of this number alone. The derivative of a handle is finite: one that is not becomes a record of its own, so that a
+    /// record's derivatives are plain products.
+    #[inline(always)]
+    fn fold_with(self, v: S, slope: S, pen: &mut Pen<Record<S>>) -> Self {
+        let d = self.d * slope;
+        if d.abs() < S::infinity() {
+            return Self { v, d, ..self };
+        }
+        pen.put();
+        let (d, at) = steep(self.d, self.at, slope);
+        *pen = Pen::take();
+        Self { v, d, at }
+    }
+
+    #[inline(always)]
+    fn join(self, b: Self, v: S, p: S, q: S, bounded: bool, pen: &mut Pen<Record<S>>) -> Self {
+        let (d0, d1) = if bounded { (self.d * p, b.d * q) } else { self.d.chain2(p, b.d, q) };
+        if self.at == b.at {
+            return Self { v, d: d0 + d1, ..self };
+        }
+        let record = Record { d0, d1, i0: self.at.index(), i1: b.at.index() };
+        Self::node(v, pen.write(self.at, b.at, record, foreign))
+    }
+
+    /// As `join`, where products are operations of another tape.
+    fn join_nested(self, b: Self, v: S, p: S, q: S) -> Self {
+        if b.at.is_none() {
+            return self.fold(v, p);
+        }
+        if self.at.is_none() {
+            return b.fold(v, q);
+        }
+        let (d0, d1) = self.d.chain2(p, b.d, q);
+        if self.at == b.at {
+            return Self { v, d: d0 + d1, ..self };
+        }
+        let record = Record { d0, d1, i0: self.at.index(), i1: b.at.index() };
+        Self::node(v, self.at.push(b.at, record, foreign))
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn steep<S: Scalar>(d: S, at: At<'_, S>, slope: S) -> (S, At<'_, S>) {
+    let d = d.chain(slope);
+    if d.is_finite() || at.is_none() { (d, at) } else { (S::one(), pinned(at, d)) }
+}
+
+/// A record of one number.
+fn pinned<'t, S: Scalar>(at: At<'t, S>, d: S) -> At<'t, S> {
+    let record = Record { d0: d, d1: S::zero(), i0: at.index(), i1: at.index() };
+    at.push(at, record, foreign)
 }
 
 impl<S: Scalar> fmt::Debug for Var<'_, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.tape {
-            Some(_) => write!(f, "Var({:?}, {:?} of record {})", self.v, self.d, self.i),
-            None => write!(f, "Var({:?})", self.v),
+        if self.is_constant() {
+            return write!(f, "Var({:?})", self.v);
         }
+        write!(f, "Var({:?}, {:?} of record {})", self.v, self.d, self.at.index())
     }
 }
 

@@ -61,5 +61,5 @@ fn handles_are_plain_values() {
     copy::<Var<'static>>();
     copy::<scalar::Dual<f64, 3>>();
     send::<Tape<f64>>();
-    assert_eq!(size_of::<Var<'static>>(), 32);
+    assert_eq!(size_of::<Var<'static>>(), 24);
 }
