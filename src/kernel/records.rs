@@ -246,7 +246,7 @@ impl<R: Stored, X> Records<R, X> {
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         let here =
             SEATS.with_borrow(|seats| seats.taken.get(self.seat.get()).filter(|s| s.id == self.id).map(|s| s.len));
         here.map_or(0, |len| if head!(R, seat) == self.mark() { head!(R, len) } else { len })
@@ -254,7 +254,7 @@ impl<R: Stored, X> Records<R, X> {
 
     /// Starts anew with `inputs` records that are never read, and room for as many as there ever were.
     pub fn start(&mut self, inputs: usize) {
-        let room = self.longest.get().max(self.len()).max(inputs);
+        let room = self.longest.get().max(self.count()).max(inputs);
         if room > self.first.len() {
             self.further.get_mut().clear();
             self.first = vec![]; // given back before the longer one is taken

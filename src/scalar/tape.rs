@@ -108,7 +108,7 @@ impl<S: Scalar> Tape<S> {
 
     /// How many records there are, one for each variable and each operation of two.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.count()
     }
 
     /// Whether nothing was recorded.
