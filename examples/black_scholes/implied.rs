@@ -41,7 +41,7 @@ pub fn smile(s: f64, r: f64, v: f64, t: f64, claims: &mut Claims) {
         tape.value_and_grad(|x| price(side, x), &x, &mut gradient);
         let digits = (quote / (right * gradient[V])).max(conditioning(&x));
         all &= off <= ROUNDINGS * f64::EPSILON * digits;
-        println!("    {k:>12.4}  {:>5}  {quote:>17.10e}  {found:>17.14}  {off:>9.0e}  {steps:>5}", side.name());
+        println!("    {k:>12.6e}  {:>5}  {quote:>17.10e}  {found:>17.14}  {off:>9.0e}  {steps:>5}", side.name());
     }
     claims.add("(c) every volatility of the smile is found again, to the digits that its price has", all);
 }

@@ -1,0 +1,255 @@
+//! The parameters of a chaotic system from noisy observations: derivatives through an integrator, and how far they reach.
+#[path = "../common/mod.rs"]
+mod common;
+mod fit;
+mod horizon;
+mod linear;
+mod model;
+mod plot;
+
+use chainrule::{Error, ErrorKind, Rng, scalar::Tape};
+use clap::Parser;
+use common::{
+    claims::Claims,
+    cli::{any_number, end, finite, positive, read},
+    picture::Picture,
+    terminal::bold,
+};
+use fit::{Estimate, Unknowns, descend, dual, estimate, normal};
+use model::{Clock, NAMES, Problem, UNKNOWNS, observe, states, truth};
+use plot::Curves;
+use std::path::PathBuf;
+
+/// Finds sigma, rho, beta and the first state of Lorenz's system from noisy observations of its states.
+///
+/// The integrator is an ordinary function of numbers. The gradient of a state grows like e^(lambda T) with the time T that lies
+/// between: the chain rule multiplies factors, as in a deep network. So the fit begins with a short time and goes on
+/// from what it found there.
+#[derive(Parser, Debug)]
+#[command(name = "lorenz_fit", max_term_width = 100)]
+struct Options {
+    /// Deviation of the noise (that of x is about 8)
+    #[arg(long, default_value_t = 1.0, value_parser = positive, allow_negative_numbers = true)]
+    noise: f64,
+    /// How many times the state is seen
+    #[arg(long, default_value_t = 201, value_parser = observations)]
+    observations: usize,
+    /// For how long
+    #[arg(long, default_value_t = 10.0, value_parser = duration)]
+    time: f64,
+    /// Steps of the integrator from one observation to the next
+    #[arg(long, default_value_t = 5, value_parser = steps)]
+    steps: usize,
+    /// Where random numbers begin
+    #[arg(long, default_value_t = 42)]
+    seed: u64,
+    /// Draws truth, observations and fit
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+}
+
+fn observations(text: &str) -> Result<usize, String> {
+    any_number(text).ok().filter(|n| (20..=10_000).contains(n)).ok_or_else(|| "must be 20 to 10000".to_owned())
+}
+
+fn steps(text: &str) -> Result<usize, String> {
+    any_number(text).ok().filter(|n| (1..=100).contains(n)).ok_or_else(|| "must be 1 to 100".to_owned())
+}
+
+fn duration(text: &str) -> Result<f64, String> {
+    finite(text).ok().filter(|t| (1.0..=15.0).contains(t)).ok_or_else(|| "not a number from 1 to 15".to_owned())
+}
+
+fn main() {
+    end(run(&read::<Options>().0));
+}
+
+/// Beyond the data, for the forecast.
+const AHEAD: f64 = 8.0;
+/// What is known before.
+const GUESS: [f64; 3] = [5.0, 20.0, 1.0];
+/// Length of the short trajectories.
+const SHORT: f64 = 0.25;
+
+fn run(options: &Options) -> Result<(), Error> {
+    let picture = options.svg.as_deref().map(Picture::open).transpose()?;
+    let clock = Clock { every: options.time / (options.observations - 1) as f64, steps: options.steps };
+    let dt = clock.every / clock.steps as f64;
+    if dt > 0.05 {
+        let message =
+            format!("--steps {}: steps of {dt:.3} are too long for Lorenz's system; at most 0.05", options.steps);
+        return Err(Error::new(ErrorKind::BadData, message));
+    }
+    let mut rng = Rng::seed(options.seed);
+    let truth = truth(&mut rng);
+    let data = observe(&truth, clock, options.observations, options.noise, &mut rng);
+    let mut claims = Claims::default();
+
+    println!("{}\n", bold("(a) How far a gradient reaches"));
+    let lambda = horizon::show(&[truth[3], truth[4], truth[5]], &mut claims);
+
+    println!("{}\n", bold("(b) The fit: Levenberg and Marquardt over growing times"));
+    let q = grow(clock, &data);
+    let whole = Problem { clock, data: &data, long: data.len(), short: 1 };
+    let found = estimate(&q, &whole);
+    let found = found.ok_or_else(|| Error::new(ErrorKind::BadData, "the data does not determine the parameters"))?;
+    parameters(&q, &truth, &found, &mut claims);
+    check(options, &whole, (&q, &truth, &found), &mut claims);
+
+    println!("\n{}\n", bold("(c) The forecast"));
+    let curves = curves(options, clock, &data, &q, &truth);
+    println!("{}", curves.text(options.time - 5f64.min(options.time), options.time + AHEAD));
+    println!("        o observed, * fit, . truth where the fit has left it\n");
+    forecast(options, clock, (&q, &truth, &found), lambda, &mut claims);
+    if let Some(picture) = picture {
+        picture.write(&curves.figure(options.noise))?;
+    }
+    claims.check()
+}
+
+/// Fits a long trajectory that grows by half a unit of time: from each fit the next is near enough.
+fn grow(clock: Clock, data: &[[f64; 3]]) -> Unknowns {
+    let [sigma, rho, beta] = GUESS;
+    let [x, y, z] = data[0];
+    let mut q = [sigma, rho, beta, x, y, z];
+    println!(
+        "    {:>5} {:>10} {:>8} {:>8} {:>8}   root mean square of the residuals, step by step",
+        "long", "short", "sigma", "rho", "beta"
+    );
+    let observations = |time: f64| (time / clock.every).round().max(1.0) as usize;
+    let short = observations(SHORT);
+    for half in 0.. {
+        let long = (observations(SHORT.max(0.5 * f64::from(half))) + 1).min(data.len());
+        let path: Vec<String> =
+            descend(&mut q, &Problem { clock, data, long, short }).iter().map(|rms| format!("{rms:.3}")).collect();
+        let more = if path.len() > 5 {
+            format!(" .. {} after {}", path[path.len() - 1], path.len() - 1)
+        } else {
+            String::new()
+        };
+        let (time, rest) = (
+            (long - 1) as f64 * clock.every,
+            format!("{} x {:.2}", (data.len() - long).div_ceil(short), short as f64 * clock.every),
+        );
+        println!(
+            "    {time:>5.2} {rest:>10} {:>8.4} {:>8.4} {:>8.4}   {}{more}",
+            q[0],
+            q[1],
+            q[2],
+            path[..path.len().min(5)].join(" ")
+        );
+        if long == data.len() {
+            break;
+        }
+    }
+    q
+}
+
+fn parameters(q: &Unknowns, truth: &Unknowns, found: &Estimate, claims: &mut Claims) {
+    println!("\n    {:6} {:>12} {:>12}  {:>14} {:>16}", "", "truth", "found", "standard error", "off, in errors");
+    let mut worst = 0.0;
+    for k in 0..UNKNOWNS {
+        let (error, off) = (found.standard_error(k), q[k] - truth[k]);
+        println!("    {:6} {:>12.6} {:>12.6}  {error:>14.1e} {:>16.2}", NAMES[k], truth[k], q[k], off / error);
+        worst = f64::max(worst, (off / error).abs());
+    }
+    claims.add("(b) every number is within 5 standard errors of the truth", worst <= 5.0);
+}
+
+fn check(
+    options: &Options,
+    problem: &Problem<'_>,
+    (q, truth, found): (&Unknowns, &Unknowns, &Estimate),
+    claims: &mut Claims,
+) {
+    let &Problem { clock, data, .. } = problem;
+    let free = (3 * data.len() - UNKNOWNS) as f64;
+    println!(
+        "\n    deviation of the noise: {}, found {:.4} +- {:.4}",
+        options.noise,
+        found.noise,
+        found.noise / (2.0 * free).sqrt()
+    );
+    let off = (found.noise / options.noise - 1.0).abs();
+    claims.add("(b) the noise is found to 5 of its standard errors", off <= 5.0 / (2.0 * free).sqrt());
+    let distance: f64 = states(q, clock, data.len())
+        .zip(states(truth, clock, data.len()))
+        .flat_map(|(a, b)| (0..3).map(move |i| (a[i] - b[i]).powi(2)))
+        .sum();
+    let off = (distance / (3 * data.len()) as f64).sqrt() / options.noise;
+    println!("    the fit's distance from the truth: {off:.3} of the noise");
+    // On average the square is 6 by 3n.
+    claims.add("(b) the fit is nearer to the truth than the data", off <= (60.0 / (3 * data.len()) as f64).sqrt());
+
+    // Away from the minimum, where it would be 0.
+    let away: Unknowns = std::array::from_fn(|k| q[k] + found.standard_error(k));
+    let (mut gradient, forward) = ([0.0; UNKNOWNS], normal(&away, problem));
+    Tape::new().value_and_grad(|q| problem.loss(q), &away, &mut gradient);
+    let apart = |k: usize| (gradient[k] - forward.gradient[k]).abs() * found.standard_error(k);
+    let size = (0..UNKNOWNS).map(|k| gradient[k].abs() * found.standard_error(k)).fold(0.0, f64::max);
+    let off = (0..UNKNOWNS).map(apart).fold(0.0, f64::max) / size;
+    claims.add(format!("(b) J^T r by forward mode is the gradient by the tape (off by {off:.0e})"), off <= 1e-9);
+}
+
+/// Observations from the beginning until the end of the forecast.
+fn until(options: &Options, clock: Clock) -> usize {
+    ((options.time + AHEAD) / clock.every).round() as usize + 1
+}
+
+fn curves(options: &Options, clock: Clock, data: &[[f64; 3]], q: &Unknowns, truth: &Unknowns) -> Curves {
+    let n = until(options, clock);
+    let line = |states: &mut dyn Iterator<Item = [f64; 3]>| {
+        states.enumerate().map(|(k, u)| (k as f64 * clock.every, u[0])).collect()
+    };
+    Curves {
+        truth: line(&mut states(truth, clock, n)),
+        data: line(&mut data.iter().copied()),
+        fit: line(&mut states(q, clock, n)),
+        end: options.time,
+    }
+}
+
+/// The error of a forecast by the covariance of the unknowns and the state's derivatives: it grows as the gradient does.
+fn forecast(
+    options: &Options,
+    clock: Clock,
+    (q, truth, found): (&Unknowns, &Unknowns, &Estimate),
+    lambda: f64,
+    claims: &mut Claims,
+) {
+    println!("    {:>6} {:>10} {:>10} {:>10} {:>10}", "t", "x, truth", "forecast", "off", "expected");
+    let n = until(options, clock);
+    let (mut next, mut largest, mut within, mut linear) = (options.time, 0.0, true, options.time);
+    for (k, (u, right)) in states(&dual(q), clock, n).zip(states(truth, clock, n)).enumerate() {
+        let (t, off) = (k as f64 * clock.every, std::array::from_fn::<_, 3, _>(|i| u[i].value() - right[i]));
+        let (off, expected) = (length(off), length(u.map(|u| found.deviation(&u.tangent()))));
+        if t + 1e-9 < options.time {
+            continue;
+        }
+        if t + 1e-9 > next {
+            println!("    {t:>6.2} {:>10.3} {:>10.3} {off:>10.1e} {expected:>10.1e}", right[0], u[0].value());
+            next += 1.0;
+        }
+        // Larger errors are not linear in the unknowns, nor are those that come after them.
+        largest = f64::max(largest, expected);
+        if largest < 0.5 {
+            within &= off <= 5.0 * largest;
+            linear = t;
+        }
+    }
+    println!(
+        "\n    How far the forecast of (x, y, z) is off, and the standard error by J C J^T (C: the covariance of the six numbers).\n    \
+         It grows by e^{lambda:.2} = {:.2} a unit of time on average, as the gradient does.\n",
+        lambda.exp()
+    );
+    claims.add(
+        format!(
+            "(c) until an error of 0.5 is expected (t = {linear:.2}), the forecast is off by at most 5 standard errors"
+        ),
+        within,
+    );
+}
+
+fn length(x: [f64; 3]) -> f64 {
+    x.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
