@@ -14,8 +14,8 @@ use std::{fmt, ops::Range, sync::Arc};
 ///
 /// ```
 /// use chainrule::{optim::Numbers, prelude::*, scalar};
-/// let data: [(f64, f64); 3] = [(0.0, 1.0), (1.0, 3.1), (2.0, 4.9)];
-/// let mut model = Numbers::new([("slope", vec![0.0]), ("offset", vec![0.0])]);
+/// let data = [(0.0, 1.0), (1.0, 3.1), (2.0, 4.9)];
+/// let mut model = Numbers::new([("slope", vec![0.0f64]), ("offset", vec![0.0])]);
 /// let (mut tape, mut opt) = (scalar::Tape::new(), (ClipGlobalNorm::new(10.0), Adam::new(0.1)));
 /// for _ in 0..500 {
 ///     let (_loss, grads) = model.value_and_grad(&mut tape, |[w, b]| {
