@@ -3,7 +3,6 @@
 mod common;
 mod fit;
 mod horizon;
-mod linear;
 mod model;
 mod plot;
 

@@ -47,8 +47,8 @@ impl Curves {
             .subtitle(format!("noise {noise}; the data ends at t = {}, what follows is the fit's forecast", self.end))
             .x_axis("t")
             .y_axis("x")
+            .line("observed", dots)
             .line("truth", self.truth.iter().copied())
             .line("fit", self.fit.iter().copied())
-            .line("observed", dots)
     }
 }
