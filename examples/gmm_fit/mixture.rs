@@ -111,13 +111,14 @@ pub fn numbers(components: &[Component]) -> [Vec<f64>; 3] {
     ]
 }
 
-/// Components around a circle, of different weights and shapes.
+/// Components around a circle with room for them, of different weights and shapes.
 pub fn truth(k: usize, rng: &mut Rng) -> Vec<Component> {
     let weights: Vec<f64> = (0..k).map(|_| 0.5 + rng.uniform()).collect();
     let all: f64 = weights.iter().sum();
     let component = |(i, weight): (usize, &f64)| {
         let angle = std::f64::consts::TAU * (i as f64 + 0.3 * rng.uniform()) / k as f64;
-        let (radius, (sin, cos)) = (5.0 + 2.0 * rng.uniform(), (std::f64::consts::PI * rng.uniform()).sin_cos());
+        let (radius, (sin, cos)) =
+            ((5.0 + 2.0 * rng.uniform()) * (k as f64 / 4.0).max(1.0), (std::f64::consts::PI * rng.uniform()).sin_cos());
         let [long, short] = [1.0 + rng.uniform(), 0.4 + 0.4 * rng.uniform()].map(|d| d * d);
         let covariance =
             [long * cos * cos + short * sin * sin, (long - short) * sin * cos, long * sin * sin + short * cos * cos];
