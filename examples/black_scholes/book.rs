@@ -1,6 +1,6 @@
 //! Many options: one function for the book's value, and one recorded program for all its options.
 use crate::{
-    common::claims::Claims,
+    common::claims::{Claims, larger},
     model::{K, R, S, Side, T, V, price},
 };
 use chainrule::{
@@ -99,7 +99,7 @@ fn one_program(book: &[Position], gradient: &[f64], claims: &mut Claims) {
         }
     }
     let size: f64 = book.iter().map(|p| p.amount.abs() * p.option[K].max(p.option[S])).sum();
-    let off = total.iter().zip(gradient).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max) / size;
+    let off = total.iter().zip(gradient).map(|(a, b)| (a - b).abs()).fold(0.0, larger) / size;
     claims.add(
         format!("(d) {} options by {recordings} recorded programs: the bits of recording each anew", book.len()),
         same,

@@ -1,6 +1,6 @@
 //! Sensitivities from the tape beside their closed forms.
 use crate::{
-    common::claims::Claims,
+    common::claims::{Claims, larger},
     model::{Closed, GREEKS, Greek, K, R, ROUNDINGS, S, Side, T, V, closed, conditioning, price},
 };
 use chainrule::scalar;
@@ -53,7 +53,7 @@ pub fn table(side: Side, x: &[f64; 5], claims: &mut Claims) {
     for ((g, found), right) in GREEKS.iter().zip(found).zip(right) {
         let (off, coarse) = (difference(found, right), difference(finite(side, x, g), right));
         println!("    {:18} {:>19} {:>19}  {off:>10.0e}  {coarse:>18.0e}", g.name, number(found), number(right.value));
-        worst = f64::max(worst, off);
+        worst = larger(worst, off);
     }
     claims.add(format!("(a) tape and closed form differ by at most {most:.0e} (seen: {worst:.0e})"), worst <= most);
 }
@@ -77,7 +77,7 @@ pub fn tails(s: f64, r: f64, v: f64, claims: &mut Claims) {
                 *value = found;
                 for ((g, found), right) in GREEKS.iter().zip(greeks).zip(closed(side, &x)) {
                     let order = g.by.len() - 1;
-                    worst[order] = f64::max(worst[order], difference(found, right));
+                    worst[order] = larger(worst[order], difference(found, right));
                 }
             }
             within &= worst.iter().all(|w| *w <= most);

@@ -14,7 +14,7 @@ use chainrule::{
 };
 use clap::Parser;
 use common::{
-    claims::Claims,
+    claims::{Claims, larger},
     cli::{any_number, end, positive, read},
     linear::inverse,
     terminal::bold,
@@ -165,8 +165,8 @@ fn compare(found: &[Component], truth: &[Component], errors: &[f64], claims: &mu
     let mut worst = 0.0;
     for (k, ((f, t), letter)) in found.iter().zip(truth).zip('A'..).enumerate() {
         let error = &split(errors)[1][2 * k..];
-        let off = (0..2).map(|i| ((f.mean[i] - t.mean[i]) / error[i]).abs()).fold(0.0, f64::max);
-        worst = f64::max(worst, off);
+        let off = (0..2).map(|i| ((f.mean[i] - t.mean[i]) / error[i]).abs()).fold(0.0, larger);
+        worst = larger(worst, off);
         println!(
             "    {letter:>9}  {:>7.4} {:>7.4}  {:>9.4} {:>9.4}  {:>9.4} {:>9.4}  {:>6.3} {:>6.3}  {off:>7.2}",
             f.weight, t.weight, f.mean[0], t.mean[0], f.mean[1], t.mean[1], error[0], error[1]
@@ -179,9 +179,9 @@ fn compare(found: &[Component], truth: &[Component], errors: &[f64], claims: &mu
 fn stationary(found: &[Component], next: &[Component], claims: &mut Claims) {
     let (mut weights, mut means, mut covariances) = (0.0, 0.0, 0.0);
     for (f, n) in found.iter().zip(next) {
-        weights = f64::max(weights, (f.weight - n.weight).abs());
-        means = (0..2).map(|i| (f.mean[i] - n.mean[i]).abs()).fold(means, f64::max);
-        covariances = (0..3).map(|i| (f.covariance[i] - n.covariance[i]).abs()).fold(covariances, f64::max);
+        weights = larger(weights, (f.weight - n.weight).abs());
+        means = (0..2).map(|i| (f.mean[i] - n.mean[i]).abs()).fold(means, larger);
+        covariances = (0..3).map(|i| (f.covariance[i] - n.covariance[i]).abs()).fold(covariances, larger);
     }
     let mut still = |what: &str, off: f64| {
         claims.add(format!("(b) {what} of the points, shared as the mixture says (off by {off:.0e})"), off <= 1e-4);

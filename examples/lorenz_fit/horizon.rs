@@ -1,6 +1,6 @@
 //! How far a gradient reaches: in a chaotic system it explodes.
 use crate::{
-    common::claims::Claims,
+    common::claims::{Claims, larger},
     model::{LORENZ, after},
 };
 use chainrule::scalar::{self, Scalar};
@@ -82,7 +82,7 @@ pub fn show(start: &[f64; 3], claims: &mut Claims) -> f64 {
             String::new()
         };
         let grown = (lambda * units as f64).exp();
-        worst = f64::max(worst, norm(&off) / norm(&tape).max(grown));
+        worst = larger(worst, norm(&off) / norm(&tape).max(grown));
         println!("    {units:>4} {:>17.9e} {:>19.9e} {mean:>18} {grown:>13.3e}", norm(&tape), norm(&by_hand));
     }
     let slope = (means[9] - means[1]) / 8.0;

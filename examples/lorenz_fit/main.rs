@@ -9,7 +9,7 @@ mod plot;
 use chainrule::{Error, ErrorKind, Rng, scalar::Tape};
 use clap::Parser;
 use common::{
-    claims::Claims,
+    claims::{Claims, larger},
     cli::{any_number, end, finite, positive, read},
     picture::Picture,
     terminal::bold,
@@ -150,7 +150,7 @@ fn parameters(q: &Unknowns, truth: &Unknowns, found: &Estimate, claims: &mut Cla
     for k in 0..UNKNOWNS {
         let (error, off) = (found.standard_error(k), q[k] - truth[k]);
         println!("    {:6} {:>12.6} {:>12.6}  {error:>14.1e} {:>16.2}", NAMES[k], truth[k], q[k], off / error);
-        worst = f64::max(worst, (off / error).abs());
+        worst = larger(worst, (off / error).abs());
     }
     claims.add("(b) every number is within 5 standard errors of the truth", worst <= 5.0);
 }
@@ -185,8 +185,8 @@ fn check(
     let (mut gradient, forward) = ([0.0; UNKNOWNS], normal(&away, problem));
     Tape::new().value_and_grad(|q| problem.loss(q), &away, &mut gradient);
     let apart = |k: usize| (gradient[k] - forward.gradient[k]).abs() * found.standard_error(k);
-    let size = (0..UNKNOWNS).map(|k| gradient[k].abs() * found.standard_error(k)).fold(0.0, f64::max);
-    let off = (0..UNKNOWNS).map(apart).fold(0.0, f64::max) / size;
+    let size = (0..UNKNOWNS).map(|k| gradient[k].abs() * found.standard_error(k)).fold(0.0, larger);
+    let off = (0..UNKNOWNS).map(apart).fold(0.0, larger) / size;
     claims.add(format!("(b) J^T r by forward mode is the gradient by the tape (off by {off:.0e})"), off <= 1e-9);
 }
 
@@ -230,7 +230,7 @@ fn forecast(
             next += 1.0;
         }
         // Larger errors are not linear in the unknowns, nor are those that come after them.
-        largest = f64::max(largest, expected);
+        largest = larger(largest, expected);
         if largest < 0.5 {
             within &= off <= 5.0 * largest;
             linear = t;
