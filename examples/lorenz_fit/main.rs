@@ -10,7 +10,7 @@ use chainrule::{Error, ErrorKind, Rng, scalar::Tape};
 use clap::Parser;
 use common::{
     claims::{Claims, larger},
-    cli::{any_number, end, finite, positive, read},
+    cli::{any_number, end, finite, read},
     picture::Picture,
     terminal::bold,
 };
@@ -27,8 +27,8 @@ use std::path::PathBuf;
 #[derive(Parser, Debug)]
 #[command(name = "lorenz_fit", max_term_width = 100)]
 struct Options {
-    /// Deviation of the noise (that of x is about 8)
-    #[arg(long, default_value_t = 1.0, value_parser = positive, allow_negative_numbers = true)]
+    /// Deviation of the noise, up to 3 (that of x is about 8)
+    #[arg(long, default_value_t = 1.0, value_parser = noise, allow_negative_numbers = true)]
     noise: f64,
     /// How many times the state is seen
     #[arg(long, default_value_t = 201, value_parser = observations)]
@@ -45,6 +45,10 @@ struct Options {
     /// Draws truth, observations and fit
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+}
+
+fn noise(text: &str) -> Result<f64, String> {
+    finite(text).ok().filter(|x| (1e-6..=3.0).contains(x)).ok_or_else(|| "not a number from 1e-6 to 3".to_owned())
 }
 
 fn observations(text: &str) -> Result<usize, String> {
@@ -163,14 +167,9 @@ fn check(
 ) {
     let &Problem { clock, data, .. } = problem;
     let free = (3 * data.len() - UNKNOWNS) as f64;
-    println!(
-        "\n    deviation of the noise: {}, found {:.4} +- {:.4}",
-        options.noise,
-        found.noise,
-        found.noise / (2.0 * free).sqrt()
-    );
-    let off = (found.noise / options.noise - 1.0).abs();
-    claims.add("(b) the noise is found to 5 of its standard errors", off <= 5.0 / (2.0 * free).sqrt());
+    let (ratio, error) = (found.noise / options.noise, 1.0 / (2.0 * free).sqrt());
+    println!("\n    deviation of the noise: {}, found {ratio:.4} +- {error:.4} times that", options.noise);
+    claims.add("(b) the noise is found to 5 of its standard errors", (ratio - 1.0).abs() <= 5.0 * error);
     let distance: f64 = states(q, clock, data.len())
         .zip(states(truth, clock, data.len()))
         .flat_map(|(a, b)| (0..3).map(move |i| (a[i] - b[i]).powi(2)))
@@ -196,16 +195,13 @@ fn until(options: &Options, clock: Clock) -> usize {
 }
 
 fn curves(options: &Options, clock: Clock, data: &[[f64; 3]], q: &Unknowns, truth: &Unknowns) -> Curves {
-    let n = until(options, clock);
-    let line = |states: &mut dyn Iterator<Item = [f64; 3]>| {
-        states.enumerate().map(|(k, u)| (k as f64 * clock.every, u[0])).collect()
-    };
-    Curves {
-        truth: line(&mut states(truth, clock, n)),
-        data: line(&mut data.iter().copied()),
-        fit: line(&mut states(q, clock, n)),
-        end: options.time,
-    }
+    let at = |every: f64| move |(k, u): (usize, [f64; 3])| (k as f64 * every, u[0]);
+    // Lines through every step of the integrator.
+    let fine = Clock { every: clock.every / clock.steps as f64, steps: 1 };
+    let n = (until(options, clock) - 1) * clock.steps + 1;
+    let line = |q: &Unknowns| states(q, fine, n).enumerate().map(at(fine.every)).collect();
+    let data = data.iter().copied().enumerate().map(at(clock.every)).collect();
+    Curves { truth: line(truth), data, fit: line(q), end: options.time }
 }
 
 /// The error of a forecast by the covariance of the unknowns and the state's derivatives: it grows as the gradient does.
