@@ -62,39 +62,42 @@ fn average(start: &[f64; 3], units: usize) -> f64 {
     states.take(STATES).map(|u| norm(&gradient(&u, units)).ln()).sum::<f64>() / STATES as f64
 }
 
-/// Prints how the gradient grows, and gives the Lyapunov exponent.
-pub fn show(start: &[f64; 3], claims: &mut Claims) -> f64 {
-    const UNITS: usize = 500;
-    let lambda = lyapunov(start, UNITS);
-    let factors = factors(start, 40);
+/// Prints the gradient over growing times; how far it is from the product of the factors, as a part of its usual size; and how
+/// fast its mean grows.
+fn table(start: &[f64; 3], lambda: f64) -> (f64, f64) {
     println!(
         "    {:>4} {:>17} {:>19} {:>18} {:>13}",
         "T", "|dx(T)/du(0)|", "product of factors", "mean of 100 states", "e^(lambda T)"
     );
-    let (mut worst, mut means) = (0.0, vec![]);
+    let (factors, mut worst, mut means) = (factors(start, 40), 0.0, vec![]);
     for units in (1..=10).chain([20, 30, 40]) {
         let (tape, by_hand) = (gradient(start, units), product(&factors[..units]));
         let off: Vec<f64> = tape.iter().zip(&by_hand).map(|(a, b)| a - b).collect();
+        let usual = (lambda * units as f64).exp();
+        worst = larger(worst, norm(&off) / norm(&tape).max(usual));
         let mean = if units <= 10 {
             means.push(average(start, units));
             format!("{:.3e}", means[units - 1].exp())
         } else {
             String::new()
         };
-        let grown = (lambda * units as f64).exp();
-        worst = larger(worst, norm(&off) / norm(&tape).max(grown));
-        println!("    {units:>4} {:>17.9e} {:>19.9e} {mean:>18} {grown:>13.3e}", norm(&tape), norm(&by_hand));
+        println!("    {units:>4} {:>17.9e} {:>19.9e} {mean:>18} {usual:>13.3e}", norm(&tape), norm(&by_hand));
     }
-    let slope = (means[9] - means[1]) / 8.0;
+    println!("\n    u is the state (x, y, z), a factor the Jacobian of the state over one unit of time.");
+    (worst, (means[9] - means[1]) / 8.0)
+}
+
+/// Prints how the gradient grows, and gives the Lyapunov exponent.
+pub fn show(start: &[f64; 3], claims: &mut Claims) -> f64 {
+    const UNITS: usize = 500;
+    let lambda = lyapunov(start, UNITS);
+    let (worst, slope) = table(start, lambda);
+    let lost = -f64::EPSILON.ln() / lambda;
     println!(
-        "\n    u is the state (x, y, z), a factor the Jacobian of the state after one unit of time with respect to that before."
+        "    lambda = {lambda:.3}, the Lyapunov exponent: how fast a direction grows, over {UNITS} units of time, by forward mode."
     );
     println!(
-        "    From T = 2 to 10 the mean gradient grows by e^{slope:.3} a unit of time. lambda = {lambda:.3}, the Lyapunov exponent, is the"
-    );
-    println!(
-        "    growth of a direction over {UNITS} units, by forward mode. An error of one rounding is as large as the system after {:.0}.\n",
-        -f64::EPSILON.ln() / lambda
+        "    The mean gradient grows by e^{slope:.3} a unit, from T = 2 to 10. After {lost:.0} units one rounding is as large as the system.\n"
     );
     claims.add(format!("(a) the tape's gradient is the product of the factors (off by {worst:.0e})"), worst <= 1e-10);
     claims.add("(a) the Lyapunov exponent is 0.906, as known, to 0.05", (lambda - 0.906).abs() <= 0.05);

@@ -112,40 +112,38 @@ fn run(options: &Options) -> Result<(), Error> {
 
 /// Fits a long trajectory that grows by half a unit of time: from each fit the next is near enough.
 fn grow(clock: Clock, data: &[[f64; 3]]) -> Unknowns {
-    let [sigma, rho, beta] = GUESS;
-    let [x, y, z] = data[0];
-    let mut q = [sigma, rho, beta, x, y, z];
+    println!(
+        "    One long trajectory from the beginning; over the rest of the data short ones, each from an observation.\n"
+    );
     println!(
         "    {:>5} {:>10} {:>8} {:>8} {:>8}   root mean square of the residuals, step by step",
         "long", "short", "sigma", "rho", "beta"
     );
+    let ([sigma, rho, beta], [x, y, z]) = (GUESS, data[0]);
+    let mut q = [sigma, rho, beta, x, y, z];
     let observations = |time: f64| (time / clock.every).round().max(1.0) as usize;
-    let short = observations(SHORT);
     for half in 0.. {
         let long = (observations(SHORT.max(0.5 * f64::from(half))) + 1).min(data.len());
-        let path: Vec<String> =
-            descend(&mut q, &Problem { clock, data, long, short }).iter().map(|rms| format!("{rms:.3}")).collect();
-        let more = if path.len() > 5 {
-            format!(" .. {} after {}", path[path.len() - 1], path.len() - 1)
-        } else {
-            String::new()
-        };
-        let (time, rest) = (
-            (long - 1) as f64 * clock.every,
-            format!("{} x {:.2}", (data.len() - long).div_ceil(short), short as f64 * clock.every),
-        );
-        println!(
-            "    {time:>5.2} {rest:>10} {:>8.4} {:>8.4} {:>8.4}   {}{more}",
-            q[0],
-            q[1],
-            q[2],
-            path[..path.len().min(5)].join(" ")
-        );
+        let problem = Problem { clock, data, long, short: observations(SHORT) };
+        let path = descend(&mut q, &problem);
+        row(&problem, &q, &path);
         if long == data.len() {
             break;
         }
     }
     q
+}
+
+/// A line of the table: the first residuals and the last.
+fn row(problem: &Problem<'_>, q: &Unknowns, path: &[f64]) {
+    let &Problem { clock, data, long, short } = problem;
+    let digits = |rms: &f64| if *rms < 0.01 { format!("{rms:.2e}") } else { format!("{rms:.3}") };
+    let first = path.iter().take(5).map(digits).collect::<Vec<_>>().join(" ");
+    let steps = path.len() - 1;
+    let last = if steps < 5 { String::new() } else { format!(" .. {} after {steps}", digits(&path[steps])) };
+    let (time, pieces) = ((long - 1) as f64 * clock.every, (data.len() - long).div_ceil(short));
+    let pieces = format!("{pieces} x {:.2}", short as f64 * clock.every);
+    println!("    {time:>5.2} {pieces:>10} {:>8.4} {:>8.4} {:>8.4}   {first}{last}", q[0], q[1], q[2]);
 }
 
 fn parameters(q: &Unknowns, truth: &Unknowns, found: &Estimate, claims: &mut Claims) {
