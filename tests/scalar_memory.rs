@@ -3,7 +3,10 @@
 #[path = "common/counting.rs"]
 mod counting;
 
-use chainrule::scalar::{Scalar, Tape, scope, sum_over};
+use chainrule::{
+    optim::{Adam, ClipGlobalNorm, Numbers, Optimizer},
+    scalar::{Scalar, Tape, scope, sum_over},
+};
 use counting::{CALLS, LARGEST, LIVE, PEAK};
 use std::sync::atomic::Ordering::SeqCst;
 
@@ -84,8 +87,24 @@ fn chain(n: usize) {
     assert!(LARGEST.load(SeqCst) <= 8 * (n + 2), "a piece of {} bytes", LARGEST.load(SeqCst));
 }
 
+/// A whole step of training.
+fn nothing_with_an_optimizer() {
+    let mut model = Numbers::new([("w", vec![0.5; 40]), ("v", vec![1.0; 3])]);
+    let (mut tape, mut opt) = (Tape::new(), (ClipGlobalNorm::new(1.0), Adam::new(1e-3)));
+    let mut step = || {
+        let (_, grads) =
+            model.value_and_grad(&mut tape, |[w, v]| w.iter().map(|w| (*w * v[0]).sin() + v[1]).sum()).unwrap();
+        opt.step(&mut model, &grads).unwrap();
+    };
+    for _ in 0..3 {
+        step();
+    }
+    assert_eq!(fewest(step), 0);
+}
+
 #[test]
 fn memory() {
     nothing_after_warm_up();
+    nothing_with_an_optimizer();
     chain(if cfg!(debug_assertions) { 10_000_000 } else { 30_000_000 });
 }

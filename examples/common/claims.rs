@@ -21,3 +21,8 @@ impl Claims {
         }
     }
 }
+
+/// The larger of two differences. NaN is the largest: what is not a number must not pass.
+pub fn larger(a: f64, b: f64) -> f64 {
+    if a >= b || a.is_nan() { a } else { b }
+}

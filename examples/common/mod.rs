@@ -3,6 +3,7 @@
 pub mod claims;
 pub mod cli;
 pub mod digits;
+pub mod linear;
 pub mod picture;
 pub mod plot;
 pub mod terminal;

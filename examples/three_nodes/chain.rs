@@ -1,5 +1,8 @@
-//! A chain of single nodes: the factors f'(z) w by hand, and the gradients of the tape.
-use chainrule::prelude::*;
+//! A chain of single nodes: the factors f'(z) w by hand, and the gradients of the tapes of tensors and of numbers.
+use chainrule::{
+    prelude::*,
+    scalar::{self, Scalar},
+};
 use std::f64::consts::LN_10;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,6 +65,14 @@ impl Activation {
             Self::Relu => z.relu(),
         }
     }
+
+    fn of<X: Scalar>(self, z: X) -> X {
+        match self {
+            Self::Sigmoid => z.sigmoid(),
+            Self::Tanh => z.tanh(),
+            Self::Relu => z.relu(),
+        }
+    }
 }
 
 /// One node of the chain, and dy/dw of its weight.
@@ -73,10 +84,13 @@ pub struct Node {
     pub gradient: Compared,
 }
 
-/// A gradient twice: the product of factors, and what the tape gave.
+/// A gradient three times: the product of factors, and what the tapes gave.
 pub struct Compared {
     pub product: f64,
+    /// By the tape of tensors.
     pub tape: f64,
+    /// By the tape of numbers.
+    pub scalar: f64,
     /// The decimal logarithm of the product's size, which neither under- nor overflows.
     pub log: f64,
     /// Some number on the way to the product was out of reach of f64's digits.
@@ -108,8 +122,8 @@ impl Product {
         Self { value, log, beyond: self.beyond || lost(log) || !factor.is_finite() }
     }
 
-    fn with(self, tape: f64) -> Compared {
-        Compared { product: self.value, tape, log: self.log, beyond: self.beyond }
+    fn with(self, tape: f64, scalar: f64) -> Compared {
+        Compared { product: self.value, tape, scalar, log: self.log, beyond: self.beyond }
     }
 }
 
@@ -119,6 +133,12 @@ impl Compared {
         let same = self.product == self.tape;
         let off = if same { 0.0 } else { (self.product - self.tape).abs() / self.product.abs() };
         (!self.beyond).then_some(off)
+    }
+
+    /// The relative difference of the two tapes, where f64 has digits for it.
+    pub fn between_tapes(&self) -> Option<f64> {
+        let off = (self.tape - self.scalar).abs() / self.tape.abs();
+        (!self.beyond).then_some(if self.tape == self.scalar { 0.0 } else { off })
     }
 }
 
@@ -138,6 +158,9 @@ impl Chain {
         }
         let output = h.item();
         let gradients: Vec<f64> = h.grads_of(&wrt)?.iter().map(Tensor::item).collect();
+        // The same program on numbers: dy/dx, and dy/dw of every layer.
+        let point: Vec<f64> = std::iter::once(x).chain(std::iter::repeat_n(w, depth)).collect();
+        let numbers = scalar::grad(|x| x[1..].iter().fold(x[0], |h, w| f.of(*w * h + b)), &point);
 
         // The chain rule by hand, from the output to the input.
         let mut product = Product { value: 1.0, log: 0.0, beyond: false };
@@ -145,12 +168,18 @@ impl Chain {
         for (k, (before, z)) in passed.into_iter().enumerate().rev() {
             let (slope, log) = (f.slope(z), f.log_slope(z));
             let at_weight = product.times(slope, log).times(before, before.abs().log10());
-            nodes.push(Node { z, h: after, slope, factor: slope * w, gradient: at_weight.with(gradients[k + 1]) });
+            nodes.push(Node {
+                z,
+                h: after,
+                slope,
+                factor: slope * w,
+                gradient: at_weight.with(gradients[k + 1], numbers[k + 1]),
+            });
             product = product.times(slope, log).times(w, w.abs().log10());
             after = before;
         }
         nodes.reverse();
-        Ok(Self { nodes, input: product.with(gradients[0]) })
+        Ok(Self { nodes, input: product.with(gradients[0], numbers[0]) })
     }
 
     /// Every gradient, dy/dx first.

@@ -75,7 +75,7 @@ impl<F: Real> Key<F> for &Param<F> {
 }
 
 impl<F: Real> Grads<F> {
-    pub(super) fn new(table: Arc<Table>) -> Self {
+    pub(crate) fn new(table: Arc<Table>) -> Self {
         let mut slots = F::take_list();
         slots.resize(table.entries().len(), None);
         Self { table, slots, replicas: 0, finite: false }
@@ -86,7 +86,7 @@ impl<F: Real> Grads<F> {
     }
 
     #[inline]
-    pub(super) fn put(&mut self, id: ParamId, t: Tensor<F>) {
+    pub(crate) fn put(&mut self, id: ParamId, t: Tensor<F>) {
         if let Some(slot) = self.table.slot(id) {
             self.slots[slot] = Some(t);
         }

@@ -21,6 +21,7 @@
 //! | clips | [`ClipGlobalNorm`], [`ClipNorm`] (each tensor), [`ClipValue`], [`Agc`] (each unit), [`AutoClip`], [`ZClip`] |
 //! | groups of parameters | [`Groups`]: learning rate, weight decay, freezing, by path |
 //! | learning rates | [`schedule`] |
+//! | programs of single numbers | [`Numbers`]: their parameters by name |
 //! | reading what a step did | [`StepReport`]; [`ReportUpdates`] adds the norms of updates |
 //!
 //! State is kept by path and counts the steps of each parameter: one that has no gradient (because it is frozen) in some
@@ -33,6 +34,7 @@ mod common;
 mod groups;
 mod link;
 mod lion;
+mod numbers;
 mod plan;
 mod report;
 mod rms_prop;
@@ -46,6 +48,7 @@ pub use clip::{Agc, AutoClip, ClipGlobalNorm, ClipNorm, ClipValue, NonFinite, ZC
 pub use groups::Groups;
 pub use link::{Link, Optimizer};
 pub use lion::Lion;
+pub use numbers::Numbers;
 pub use plan::{Plan, Update};
 pub use report::{ReportUpdates, StepReport, Updates};
 pub use rms_prop::RmsProp;
