@@ -1,4 +1,6 @@
 //! Derivatives of functions of single numbers.
+#[path = "scalar/checks.rs"]
+mod checks;
 #[path = "scalar/compiled.rs"]
 mod compiled;
 #[allow(dead_code, reason = "the tests of ops use the rest")]
