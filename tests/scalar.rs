@@ -10,6 +10,8 @@ mod dual;
 mod edges;
 #[path = "scalar/functions.rs"]
 mod functions;
+#[path = "scalar/jets.rs"]
+mod jets;
 #[path = "scalar/misuse.rs"]
 mod misuse;
 #[path = "scalar/orders.rs"]

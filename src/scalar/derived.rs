@@ -1,5 +1,5 @@
 //! What numbers with a derivative beside their value have in common; a [`Trace`](super::Trace) keeps guards instead.
-use super::{Dual, Scalar, Var};
+use super::{Dual, Jet, Scalar, Var};
 
 macro_rules! beside_the_value { ([$($g:tt)*] $t:ty) => {
     impl<$($g)*> $t {
@@ -29,3 +29,4 @@ macro_rules! beside_the_value { ([$($g:tt)*] $t:ty) => {
 } }
 beside_the_value! { ['t, S: Scalar] Var<'t, S> }
 beside_the_value! { [S: Scalar, const N: usize] Dual<S, N> }
+beside_the_value! { [S: Scalar, const N: usize] Jet<N, S> }
