@@ -26,7 +26,7 @@ use std::fmt;
 /// ```
 /// use chainrule::scalar::{self, Jet};
 /// // d/dp of the third derivative of exp(p x) at x = 0, p^3
-/// let g = scalar::grad(|p| (Jet::<3, _>::variable(0.0.into()) * Jet::constant(p[0])).exp().derivative(3), &[2.0]);
+/// let g: Vec<f64> = scalar::grad(|p| (Jet::<3, _>::variable(0.0.into()) * Jet::constant(p[0])).exp().derivative(3), &[2.0]);
 /// assert!((g[0] - 12.0).abs() < 1e-14);
 /// ```
 #[derive(Clone, Copy)]

@@ -89,13 +89,14 @@ fn added<S: Scalar>(terms: impl Iterator<Item = S>) -> S {
 /// A series, by its place.
 type Id = usize;
 
+#[derive(Clone, Copy)]
 enum Kind {
     /// All of it is known.
     Given,
     Negative(Id),
     Arithmetic(Arithmetic, Id, Id),
     /// A function of one or two series: they and its partial derivatives.
-    Function(Vec<[Id; 2]>),
+    Function([Option<[Id; 2]>; 2]),
 }
 
 struct Series<S> {
@@ -144,6 +145,13 @@ impl<S: Scalar> Solver<S> {
         self.series[id].known[k]
     }
 
+    /// What was found before. A coefficient that was not is a mistake of this file, never a 0.
+    fn read(&self, id: Id) -> impl Fn(usize) -> S + '_ {
+        let Series { end, known, .. } = &self.series[id];
+        move |k| if k < *end { known[k] } else { S::zero() }
+    }
+
+    /// The first coefficient that is not known.
     fn next(&mut self, id: Id, k: usize) -> S {
         match self.series[id].kind {
             Kind::Given => S::zero(),
@@ -153,28 +161,21 @@ impl<S: Scalar> Solver<S> {
                 // All up to k, so that the sums below read only.
                 self.coefficient(a, k);
                 self.coefficient(b, k);
-                let [a, b, y] = [a, b, id].map(|id| {
-                    let known = &self.series[id].known;
-                    move |k: usize| known.get(k).copied().unwrap_or_else(S::zero)
-                });
+                let [a, b, y] = [a, b, id].map(|id| self.read(id));
                 arithmetic.coefficient(k, ends, a, b, y)
             }
-            Kind::Function(ref partials) => {
-                let mut sum = S::zero();
-                for at in 0..partials.len() {
-                    let Kind::Function(partials) = &self.series[id].kind else { unreachable!("as above") };
-                    let [x, p] = partials[at];
+            Kind::Function(partials) => {
+                let each = partials.into_iter().flatten().map(|[x, p]| {
                     let end = self.series[x].end.min(k + 1);
                     if end > 1 {
                         self.coefficient(x, k);
                         self.coefficient(p, k - 1);
                     }
-                    let (x, p) = (&self.series[x].known, &self.series[p].known);
-                    let p = |k: usize| p.get(k).copied().unwrap_or_else(S::zero);
-                    let terms = (1..end).map(|j| (x[j] * S::lit(j as f64)).chain(p(k - j)));
-                    sum = if at == 0 { added(terms) } else { sum + added(terms) };
-                }
-                sum / S::lit(k as f64)
+                    let (x, p) = (self.read(x), self.read(p));
+                    let terms = (1..end).map(|j| (x(j) * S::lit(j as f64)).chain(p(k - j)));
+                    added(terms)
+                });
+                added(each) / S::lit(k as f64)
             }
         }
     }
@@ -235,6 +236,7 @@ impl<'a, S: Scalar> Term<'a, S> {
     /// op(x): its partial derivatives are written down, too, one coefficient shorter, and theirs, until none is left.
     #[inline(never)]
     fn function<O: Formula<M>, const M: usize>(op: O, x: [Self; M]) -> Self {
+        const { assert!(M == 1 || M == 2, "single numbers have formulas of one and of two") }
         let solver = x[0].solver;
         let len = x.iter().map(|x| x.len).min().unwrap_or(0);
         let key = x.map(|x| x.id);
@@ -244,13 +246,16 @@ impl<'a, S: Scalar> Term<'a, S> {
         }
         let y = S::of(op.value(x.map(Self::number)));
         let end = if x.iter().all(|x| x.end() == 1) { 1 } else { len };
-        let y = Self::new(solver, Kind::Function(vec![]), end, len, vec![y]);
+        let y = Self::new(solver, Kind::Function([None; 2]), end, len, vec![y]);
         if plain {
             solver.borrow_mut().met.push((TypeId::of::<O>(), key.to_vec(), y.id));
         }
         if end > 1 {
             let partials = op.partials(x.map(|x| x.shorter(len - 1)), y.shorter(len - 1));
-            let pairs = x.iter().zip(partials).map(|(x, p)| [x.id, p.id]).collect();
+            let mut pairs = [None; 2];
+            for (pair, (x, p)) in pairs.iter_mut().zip(x.iter().zip(partials)) {
+                *pair = Some([x.id, p.id]);
+            }
             solver.borrow_mut().series[y.id].kind = Kind::Function(pairs);
         }
         y
