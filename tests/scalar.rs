@@ -1,4 +1,6 @@
 //! Derivatives of functions of single numbers.
+#[path = "scalar/checks.rs"]
+mod checks;
 #[path = "scalar/closed_forms.rs"]
 mod closed_forms;
 #[path = "scalar/compiled.rs"]
@@ -10,6 +12,8 @@ mod dual;
 mod edges;
 #[path = "scalar/functions.rs"]
 mod functions;
+#[path = "scalar/jets.rs"]
+mod jets;
 #[path = "scalar/misuse.rs"]
 mod misuse;
 #[path = "scalar/orders.rs"]

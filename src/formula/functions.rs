@@ -171,7 +171,7 @@ rows! {
     /// `a^b`. `a^0 = 1` everywhere, with derivative 0 for `a`; `0^b` has derivative 0 for a `b` that is not negative.
     /// Derivative for `b`: NaN for a negative `a`.
     Pow {}, (a, b) = a.pow(b); y => [
-        b.where_cond(b * a.pow(b - b.lit(1.0)), b.lit(0.0)),
+        b.chain(a.pow(b - b.lit(1.0))), // a chosen 0 would have no derivative for b
         a.where_cond(y * a.ln(), b.ge(b.lit(0.0)).where_cond(b.lit(0.0), y * a.ln())),
     ];
     /// `sqrt(a^2 + b^2)`, without overflow on the way. At 0, 0 the derivatives are taken as 0, as those of a norm.

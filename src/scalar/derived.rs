@@ -1,5 +1,5 @@
 //! What numbers with a derivative beside their value have in common; a [`Trace`](super::Trace) keeps guards instead.
-use super::{Dual, Scalar, Trace, Var};
+use super::{Dual, Jet, Scalar, Trace, Var};
 use crate::{formula::Formula, real::Base};
 
 macro_rules! beside_the_value { ([$($g:tt)*] $t:ty) => {
@@ -30,6 +30,7 @@ macro_rules! beside_the_value { ([$($g:tt)*] $t:ty) => {
 } }
 beside_the_value! { ['t, S: Scalar] Var<'t, S> }
 beside_the_value! { [S: Scalar, const N: usize] Dual<S, N> }
+beside_the_value! { [S: Scalar, const N: usize] Jet<N, S> }
 
 /// Plain numbers are constants like others for the rest.
 macro_rules! with_constants { ([$($g:tt)*] $t:ty) => {
@@ -47,3 +48,4 @@ macro_rules! with_constants { ([$($g:tt)*] $t:ty) => {
 } }
 with_constants! { ['t, S: Scalar + Base] Trace<'t, S> }
 with_constants! { [S: Scalar, const N: usize] Dual<S, N> }
+with_constants! { [S: Scalar, const N: usize] Jet<N, S> }

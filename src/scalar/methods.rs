@@ -1,5 +1,5 @@
 //! The functions as inherent methods, so that a closure needs no import.
-use super::{Dual, Scalar, Trace, Var};
+use super::{Dual, Jet, Scalar, Trace, Var};
 use crate::{formula::*, real::Base};
 use num_traits::Float;
 
@@ -242,6 +242,8 @@ macro_rules! methods { ([$($g:tt)*] $t:ty) => {
 rows! { ['t, S: Scalar] Var<'t, S> }
 rows! { ['t, S: Scalar + Base] Trace<'t, S> }
 rows! { [S: Scalar, const N: usize] Dual<S, N> }
+rows! { [S: Scalar, const N: usize] Jet<N, S> }
 methods! { ['t, S: Scalar] Var<'t, S> }
 methods! { ['t, S: Scalar + Base] Trace<'t, S> }
 methods! { [S: Scalar, const N: usize] Dual<S, N> }
+methods! { [S: Scalar, const N: usize] Jet<N, S> }

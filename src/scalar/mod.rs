@@ -25,8 +25,9 @@
 //! | [`jvp`], [`directional`] | `J x_dot` | 1 forward |
 //! | [`hvp`] | `H x_dot` | 1 forward over reverse |
 //! | [`hessian`] | `H` | 1 forward over reverse for every four variables |
+//! | [`taylor`], [`derivatives`] | all orders of a function of one variable | 1 forward, over [`Jet`]s |
 //!
-//! In a loop, [`Tape::value_and_grad`] allocates nothing after its first call. [`Var`] and [`Dual`] are numbers like f64, so
+//! In a loop, [`Tape::value_and_grad`] allocates nothing after its first call. [`Var`], [`Dual`] and [`Jet`] are numbers like f64, so
 //! they nest: any order of derivative, forward over reverse or reverse over reverse.
 //!
 //! [`Compiled`] records a program once and repeats it at other points, several at a time, with its branches as guards. [`scope`] and
@@ -38,10 +39,12 @@ mod compiled;
 mod derive;
 mod derived;
 mod dual;
+mod jet;
 mod methods;
 mod number;
 mod operators;
 mod scope;
+mod series;
 mod sweep;
 mod tape;
 mod trace;
@@ -51,6 +54,7 @@ mod var;
 pub use compiled::Compiled;
 pub use derive::{directional, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp};
 pub use dual::Dual;
+pub use jet::{Jet, derivatives, taylor};
 pub use number::{Scalar, logsumexp};
 pub use scope::{scope, sum_over};
 pub use tape::Tape;

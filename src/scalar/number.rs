@@ -12,7 +12,7 @@ pub(super) mod sealed {
     impl Sealed for f64 {}
 }
 
-/// A number: f32, f64, or a [`Var`](super::Var) or [`Dual`](super::Dual) over one, to any depth.
+/// A number: f32, f64, or a [`Var`](super::Var), [`Dual`](super::Dual) or [`Jet`](super::Jet) over one, to any depth.
 ///
 /// A function over `T: Scalar` has all of [`num_traits::Float`], the constants, and the special functions below; one over
 /// `T: Float` works as well.

@@ -1,5 +1,5 @@
 //! Operators, between numbers, with references, and with plain numbers on either side.
-use super::{Dual, Scalar, Trace, Var};
+use super::{Dual, Jet, Scalar, Trace, Var};
 use crate::{
     formula::{self, Div, Minus, Mul, Plus, Remainder},
     real::Base,
@@ -132,3 +132,4 @@ macro_rules! operators { ([$($g:tt)*] $t:ty) => {
 operators! { ['t, S: Scalar] Var<'t, S> }
 operators! { ['t, S: Scalar + Base] Trace<'t, S> }
 operators! { [S: Scalar, const N: usize] Dual<S, N> }
+operators! { [S: Scalar, const N: usize] Jet<N, S> }

@@ -1,5 +1,5 @@
 //! The traits of numbers: `num_traits`, and those that formulas are generic over, which makes every order of derivative.
-use super::{Dual, Scalar, Trace, Var, number::sealed};
+use super::{Dual, Jet, Scalar, Trace, Var, number::sealed};
 use crate::{formula::*, real::Base};
 use num_traits::{Bounded, Float, FloatConst, FromPrimitive, Num, NumCast, One, Signed, ToPrimitive, Zero};
 use std::{cmp::Ordering, fmt, num::FpCategory};
@@ -286,6 +286,7 @@ macro_rules! numbers { ([$($g:tt)*] $t:ty, $depth:expr) => {
 numbers! { ['t, S: Scalar] Var<'t, S>, S::DEPTH + 1 }
 numbers! { ['t, S: Scalar + Base] Trace<'t, S>, 0 }
 numbers! { [S: Scalar, const N: usize] Dual<S, N>, S::DEPTH }
+numbers! { [S: Scalar, const N: usize] Jet<N, S>, S::DEPTH }
 
 impl<S: Scalar> Var<'_, S> {
     fn is_nothing(self) -> bool {
@@ -295,5 +296,10 @@ impl<S: Scalar> Var<'_, S> {
 impl<S: Scalar, const N: usize> Dual<S, N> {
     fn is_nothing(self) -> bool {
         self.v.nothing() && self.d.iter().all(|d| d.nothing())
+    }
+}
+impl<const N: usize, S: Scalar> Jet<N, S> {
+    fn is_nothing(self) -> bool {
+        self.v.nothing() && self.end() == 1
     }
 }

@@ -1,5 +1,5 @@
 //! Where a value or a derivative does not exist: the second table of `docs/conventions.md`, and special values.
-use chainrule::scalar::{Dual, Scalar, Tape, Var, logsumexp};
+use chainrule::scalar::{Dual, Jet, Scalar, Tape, Var, logsumexp};
 use num_traits::Float;
 
 const TABLE: &str = include_str!("../../docs/conventions.md");
@@ -74,6 +74,12 @@ fn every_row_of_the_conventions_holds() {
             let x: Vec<_> = x.iter().enumerate().map(|(j, &x)| Dual::new(x, [f64::from(j == k)])).collect();
             let d = program(name, at, &x).tangent()[0];
             assert_eq!(text(&[d]), text(&g[k..=k]), "{name} at {at}, forward");
+        }
+        // Series, in the same directions.
+        for k in 0..x.len() {
+            let x: Vec<_> = x.iter().enumerate().map(|(j, &x)| Jet::new(x, [f64::from(j == k), 0.0])).collect();
+            let y = program(name, at, &x);
+            assert_eq!(text(&[y.value(), y.coefficient(1)]), text(&[plain, g[k]]), "{name} at {at}, a series");
         }
         // An inner order keeps the conventions: value and gradient as numbers that carry derivatives.
         let nested: Vec<_> = x.iter().map(|&x| Dual::new(x, [0.0])).collect();

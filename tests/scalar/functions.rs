@@ -2,7 +2,7 @@
 use chainrule::scalar::{Dual, Scalar, Tape, Var, directional, grad, hvp};
 
 /// Every function over any number; the table's `name(c)` has a constant, which stands before the name if it is the first one.
-fn apply<T: Scalar>(name: &str, x: T) -> T {
+pub(crate) fn apply<T: Scalar>(name: &str, x: T) -> T {
     match name {
         "recip" => x.recip(),
         "square" => x.square(),
@@ -48,13 +48,13 @@ fn apply<T: Scalar>(name: &str, x: T) -> T {
     }
 }
 
-struct Row {
-    name: &'static str,
-    x: f64,
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) x: f64,
     right: [f64; 3],
 }
 
-fn table() -> Vec<Row> {
+pub(crate) fn table() -> Vec<Row> {
     let rows = include_str!("functions.csv").lines().skip(1).map(|line| {
         let cells: Vec<_> = line.split(',').collect();
         let [x, right @ ..] = [1, 2, 3, 4].map(|k| cells[k].parse().unwrap());

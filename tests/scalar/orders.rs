@@ -76,6 +76,14 @@ fn jacobians_and_their_products_agree() {
     }
 }
 
+/// Where the exponent is 0 the slope of a power is 0, but it changes with the exponent: `d/db (b a^(b-1)) = 1/a`.
+#[test]
+fn mixed_derivatives_of_a_power_at_exponent_0() {
+    let h = scalar::hessian(|x| x[0].powf(x[1]), &[2.0, 0.0]);
+    assert_eq!(h, [[0.0, 0.5], [0.5, 2f64.ln().powi(2)]]);
+    assert_eq!(scalar::hessian(|x| x[0].powf(0.0), &[0.0]), [[0.0]]);
+}
+
 #[test]
 fn functions_of_nothing_and_constant_ones() {
     assert_eq!(scalar::value_and_grad::<f64, _>(|_| 3.0.into(), &[]), (3.0, vec![]));

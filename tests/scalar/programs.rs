@@ -90,6 +90,7 @@ judge! {
     scalar::Var<'t, S>, ['t, S: Scalar], |_, c: f64| c.into(), |x: Self| x.erf(), |x: Self| x.softplus(), |x: Self| -x.powi(2);
     scalar::Trace<'t, f64>, ['t], |_, c: f64| c.into(), |x: Self| x.erf(), |x: Self| x.softplus(), |x: Self| -x.powi(2);
     scalar::Dual<S, N>, [S: Scalar, const N: usize], |_, c: f64| c.into(), |x: Self| x.erf(), |x: Self| x.softplus(), |x: Self| -x.powi(2);
+    scalar::Jet<N, S>, [S: Scalar, const N: usize], |_, c: f64| c.into(), |x: Self| x.erf(), |x: Self| x.softplus(), |x: Self| -x.powi(2);
     chainrule::prelude::Var<'t, f64>, ['t], |x: Self, c: f64| x * 0.0 + c, |x: Self| x.erf(), |x: Self| x.softplus(), |x: Self| -x.powi(2);
 }
 /// The judges of the tests' own: everything from arithmetic, exp, ln, sqrt, sin and cos.
@@ -143,6 +144,18 @@ fn own_hessian(steps: &[Step], x: &[f64]) -> Vec<Vec<f64>> {
         run(steps, &(0..x.len()).map(two).collect::<Vec<_>>()).0.d.d
     };
     (0..x.len()).map(|i| (0..x.len()).map(|j| at(i, j)).collect()).collect()
+}
+
+/// The first three derivatives along a line, by the tests' own duals.
+fn own_along(steps: &[Step], x: &[f64], v: &[f64]) -> [f64; 3] {
+    let number = |(&x, &d): (&f64, &f64)| {
+        let one = Dual { v: x, d };
+        let slope = Dual { v: d, d: 0.0 };
+        let two = Dual { v: one, d: slope };
+        Own(Dual { v: two, d: Dual { v: slope, d: Dual { v: 0.0, d: 0.0 } } })
+    };
+    let y = run(steps, &x.iter().zip(v).map(number).collect::<Vec<_>>()).0;
+    [y.v.v.d, y.v.d.d, y.d.d.d]
 }
 
 fn by_tensors(steps: &[Step], x: &[f64]) -> (f64, Vec<f64>) {
@@ -241,6 +254,34 @@ proptest! {
         }
         let nested = scalar::jacobian(|x| gradient(&steps, x), &x);
         close("reverse over reverse", &nested.concat(), &h.concat(), 1e-12)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn series_of_random_programs(
+        steps in steps(),
+        x in prop::collection::vec(-1.5..1.5f64, INPUTS),
+        v in prop::collection::vec(-1.0..1.0f64, INPUTS),
+    ) {
+        let line: Vec<_> = x.iter().zip(&v).map(|(&x, &v)| scalar::Jet::<6>::new(x, [v, 0.0, 0.0, 0.0, 0.0, 0.0])).collect();
+        let y = run(&steps, &line);
+        let (value, g) = scalar::value_and_grad(|x| run(&steps, x), &x);
+        prop_assert_eq!(y.value(), value);
+        close("own duals", &y.derivatives()[1..4], &own_along(&steps, &x, &v), 1e-9)?;
+        close("gradient", &[y.coefficient(1)], &[g.iter().zip(&v).map(|(g, v)| g * v).sum()], 1e-12)?;
+        // The series at a step along the line is what differs by the rest: seven orders smaller steps, each.
+        let at = |t: f64| own(&steps, &x.iter().zip(&v).map(|(x, v)| x + t * v).collect::<Vec<_>>());
+        let series = |t: f64| y.coefficients().iter().rev().fold(0.0, |sum, c| sum * t + c);
+        // Next to a program's own scale a coefficient too large for this step says nothing.
+        if size(&y.coefficients()) < 100.0 {
+            close("a step", &[series(1e-3)], &[at(1e-3)], 1e-9)?;
+        }
+        // A shorter series is the beginning of a longer one.
+        let short: Vec<_> = x.iter().zip(&v).map(|(&x, &v)| scalar::Jet::<2>::new(x, [v, 0.0])).collect();
+        prop_assert_eq!(run(&steps, &short).coefficients(), &y.coefficients()[..3]);
     }
 }
 

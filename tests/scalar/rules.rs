@@ -1,7 +1,7 @@
 //! Every derivative stands once, in `formula/`: what the tape gives is the partial derivative of the row, to the bit.
 use chainrule::{
     formula::{Formula, Plain, *},
-    scalar::{Dual, Scalar, Tape, Var},
+    scalar::{Dual, Jet, Scalar, Tape, Var},
 };
 use std::{fs, path::Path};
 
@@ -82,7 +82,17 @@ fn duals_use_the_rows() {
     }
 }
 
-/// Outside the two functions that read a row and the sweeps, nothing in `src/scalar` computes with a derivative.
+/// What a series begins with, at the first two orders.
+#[test]
+fn jets_use_the_rows() {
+    for x in [-2.3, 0.4, 2.9] {
+        let y = Jet::<3>::new(x, [2.0, 0.0, 0.0]).apply(Gelu {});
+        let [slope] = Formula::partials(Gelu {}, [Plain(x)], Formula::value(Gelu {}, [Plain(x)]));
+        assert_eq!((y.value(), y.coefficient(1)), (x.apply(Gelu {}), 2.0 * slope.0));
+    }
+}
+
+/// Outside the functions that read a row and the sweeps, nothing in `src/scalar` computes with a derivative.
 #[test]
 fn no_derivative_is_written_in_the_room() {
     let room = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/scalar");
@@ -104,7 +114,7 @@ fn no_derivative_is_written_in_the_room() {
         );
     }
     assert_eq!(
-        calls, 7,
-        "unary and binary of Var (with plain numbers on either side) and of Dual, and the steps of recorded programs"
+        calls, 8,
+        "unary and binary of Var (with plain numbers on either side) and of Dual, the steps of recorded programs, and series"
     );
 }

@@ -1,7 +1,12 @@
 //! Gradient checks for users' own functions, modules and ops: the derivative against finite differences.
+mod scalar;
+
+pub use scalar::{scalar_gradcheck, scalar_gradgradcheck};
+
 use crate::{
     core::{Module, Recording, Role, Tape, TensorLike, Var},
     error::{Error, ErrorKind},
+    real::Base,
     rng::Rng,
     tensor::{Real, Tensor},
 };
@@ -149,10 +154,7 @@ fn compare<F: Real>(
     probe: impl Fn(&[Tensor<F>]) -> Result<Probed<F>, Error>,
     name: impl Fn(usize) -> String,
 ) -> Result<Report, Error> {
-    let epsilon = F::epsilon().f64();
-    let (relative, absolute) = if epsilon < 1e-10 { (1e-6, 1e-8) } else { (2e-2, 1e-3) };
-    let mut report = Report { worst: 0.0, checked: 0 };
-    let mut rng = Rng::seed(0xd1f);
+    let (mut judge, mut rng) = (Judge::new::<F>("gradcheck"), Rng::seed(0xd1f));
     for (i, (x, g)) in inputs.iter().zip(&probe(inputs)?.gradients).enumerate() {
         let n = x.shape().size();
         let whole = n <= ELEMENTS;
@@ -161,30 +163,64 @@ fn compare<F: Real>(
                 true => (0..n).map(|e| f64::from(e == k)).collect(),
                 false => (0..n).map(|_| rng.normal() / (n as f64).sqrt()).collect(),
             };
-            let at = x.data().iter().zip(&direction).map(|(x, d)| x.f64().abs() * d.abs()).fold(1.0, f64::max);
-            let h = epsilon.cbrt() * at;
+            let h =
+                judge.step(x.data().iter().zip(&direction).map(|(x, d)| x.f64().abs() * d.abs()).fold(0.0, f64::max));
             let moved = |sign: f64| {
                 let mut inputs = inputs.to_vec();
                 inputs[i] = Tensor::from_fn(x.shape(), |e| x.data()[e].f64() + sign * h * direction[e]);
                 probe(&inputs)
             };
             let (up, down) = (moved(1.0)?, moved(-1.0)?);
-            let numeric = (up.value - down.value) / (2.0 * h);
-            let analytic: f64 = g.data().iter().zip(&direction).map(|(g, d)| g.f64() * d).sum();
-            let noise = absolute + 8.0 * epsilon * (up.size + down.size) / h;
-            let error = (analytic - numeric).abs() / numeric.abs().max(noise / relative);
-            report.checked += 1;
-            if error.is_nan() || error > relative {
-                let place = if whole { format!("element {k}") } else { format!("random direction {k}") };
-                let message = format!(
-                    "gradcheck: {} of shape {}, {place}: the rule gives {analytic:e}, central differences {numeric:e}",
-                    name(i),
-                    x.shape()
-                );
-                return Err(Error::new(ErrorKind::GradCheck, message));
-            }
-            report.worst = report.worst.max(error);
+            let analytic = g.data().iter().zip(&direction).map(|(g, d)| g.f64() * d).sum();
+            judge.compare(analytic, [up.value, down.value], up.size + down.size, h, || {
+                let place = if whole { "element" } else { "random direction" };
+                format!("{} of shape {}, {place} {k}", name(i), x.shape())
+            })?;
         }
     }
-    Ok(report)
+    Ok(judge.report)
+}
+
+/// Compares derivatives with central differences, by the bars of an element type.
+struct Judge {
+    who: &'static str,
+    epsilon: f64,
+    relative: f64,
+    absolute: f64,
+    report: Report,
+}
+
+impl Judge {
+    fn new<F: Base>(who: &'static str) -> Self {
+        let epsilon = F::epsilon().f64();
+        let (relative, absolute) = if epsilon < 1e-10 { (1e-6, 1e-8) } else { (2e-2, 1e-3) };
+        Self { who, epsilon, relative, absolute, report: Report { worst: 0.0, checked: 0 } }
+    }
+
+    /// The step of a difference at a number.
+    fn step(&self, x: f64) -> f64 {
+        self.epsilon.cbrt() * x.abs().max(1.0)
+    }
+
+    /// One derivative, and the values a step up and a step down; rounding of values is relative to `size`.
+    fn compare(
+        &mut self,
+        analytic: f64,
+        [up, down]: [f64; 2],
+        size: f64,
+        h: f64,
+        place: impl FnOnce() -> String,
+    ) -> Result<(), Error> {
+        let numeric = (up - down) / (2.0 * h);
+        let noise = self.absolute + 8.0 * self.epsilon * size / h;
+        let error = (analytic - numeric).abs() / numeric.abs().max(noise / self.relative);
+        self.report.checked += 1;
+        if error.is_nan() || error > self.relative {
+            let (who, place) = (self.who, place());
+            let message = format!("{who}: {place}: the rule gives {analytic:e}, central differences {numeric:e}");
+            return Err(Error::new(ErrorKind::GradCheck, message));
+        }
+        self.report.worst = self.report.worst.max(error);
+        Ok(())
+    }
 }
