@@ -1,6 +1,6 @@
 //! Plain numbers as the kernels see them: one lane of a loop that the compiler vectorises.
 use super::{
-    Number, erf, expm1,
+    Number, double, erf, expm1,
     single::{self, MulAdd},
 };
 use crate::real::Base;
@@ -58,6 +58,7 @@ impl<F: Base> MulAdd<F> for Fused<F> {
 trait Transcendental: Base {
     fn exp_lane<M: MulAdd<Self>>(self) -> Self;
     fn tanh_lane<M: MulAdd<Self>>(self) -> Self;
+    fn sech2_lane<M: MulAdd<Self>>(self) -> Self;
     fn erf_lane<M: MulAdd<Self>>(self) -> Self;
     fn erfc_lane<M: MulAdd<Self>>(self) -> Self;
     fn gauss_lane<M: MulAdd<Self>>(self) -> Self;
@@ -79,6 +80,12 @@ impl Transcendental for f32 {
     #[inline(always)]
     fn tanh_lane<M: MulAdd<f32>>(self) -> f32 {
         single::tanh::<M>(self)
+    }
+    #[inline(always)]
+    fn sech2_lane<M: MulAdd<f32>>(self) -> f32 {
+        // 4 e / (1 + e)^2 with e = exp(-2 |x|): 1 - y * y would have no digits in the tails.
+        let e = single::exp::<M>(self.abs() * -2.0);
+        4.0 * e / one_plus_squared::<f32, M>(e)
     }
     #[inline(always)]
     fn erf_lane<M: MulAdd<f32>>(self) -> f32 {
@@ -124,12 +131,15 @@ impl Transcendental for f32 {
 impl Transcendental for f64 {
     #[inline(always)]
     fn exp_lane<M: MulAdd<f64>>(self) -> f64 {
-        self.exp()
+        double::exp(self)
     }
     #[inline(always)]
     fn tanh_lane<M: MulAdd<f64>>(self) -> f64 {
-        let t = (-2.0 * self.abs()).exp_m1();
-        quotient(-t, 2.0, t).copysign(self)
+        double::tanh(self)
+    }
+    #[inline(always)]
+    fn sech2_lane<M: MulAdd<f64>>(self) -> f64 {
+        double::sech2(self)
     }
     #[inline(always)]
     fn erf_lane<M: MulAdd<f64>>(self) -> f64 {
@@ -200,7 +210,7 @@ fn exp_square(x: f64, c: f64, k: (f64, f64)) -> f64 {
         return if x.is_nan() { x } else { 0.0 };
     }
     let rest = x.mul_add(x, -square);
-    (-c * square).exp() * (k.0 + (k.1 - k.0 * c * rest))
+    double::exp(-c * square) * (k.0 + (k.1 - k.0 * c * rest))
 }
 
 /// `e^(-x^2/2) / sqrt(2 pi)`
@@ -327,9 +337,7 @@ macro_rules! lane { ($lane:ident: $($op:ident $method:ident),*) => {
         }
         #[inline(always)]
         fn sech2(self) -> Self {
-            // 4 e / (1 + e)^2 with e = exp(-2 |x|): 1 - y * y would have no digits in the tails.
-            let e = (self.0.abs() * F::of(-2.0)).exp_lane::<Self>();
-            Self(F::of(4.0) * e / one_plus_squared::<F, Self>(e))
+            Self(self.0.sech2_lane::<Self>())
         }
         #[inline(always)]
         fn sigmoid(self) -> Self {

@@ -1,4 +1,5 @@
 //! The derivatives of elementwise ops, and the numbers they are generic over.
+mod double;
 mod erf;
 mod expm1;
 mod functions;
