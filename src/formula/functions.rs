@@ -1,6 +1,6 @@
 //! The rest of the functions of single numbers, with their derivatives: what [`num_traits::Float`] has and the vocabulary
 //! of tensors has not. A row that tensors need, too, moves to the table of [`Elementwise`] and becomes an op.
-use super::{Elementwise, Mul, Number, Plain, gamma};
+use super::{Elementwise, Mul, Neg, Number, Plain, gamma};
 use crate::real::Base;
 use std::any::TypeId;
 
@@ -108,8 +108,14 @@ impl<O: Elementwise<N>, const N: usize> Formula<N> for O {
 /// Whether the partial derivatives of a formula are infinite only where its value is infinite or NaN.
 #[inline(always)]
 pub fn bounded_by_value<O: 'static>() -> bool {
+    moves_only::<O>() || TypeId::of::<O>() == TypeId::of::<Mul>()
+}
+
+/// Whether the partial derivatives of a formula are 1 or -1 everywhere.
+#[inline(always)]
+pub fn moves_only<O: 'static>() -> bool {
     let op = TypeId::of::<O>();
-    op == TypeId::of::<Plus>() || op == TypeId::of::<Minus>() || op == TypeId::of::<Mul>()
+    op == TypeId::of::<Plus>() || op == TypeId::of::<Minus>() || op == TypeId::of::<Neg>()
 }
 
 /// Rows as those of the table of [`Elementwise`].

@@ -4,7 +4,7 @@ use super::{
     tape::{More, Record, foreign, same_length},
 };
 use crate::{
-    formula::{Formula, bounded_by_value},
+    formula::{Formula, bounded_by_value, moves_only},
     kernel::{Handle, Pen},
 };
 use std::fmt;
@@ -110,7 +110,7 @@ impl<'t, S: Scalar> Var<'t, S> {
         let x = self.v.number();
         let y = op.value([x]);
         let [slope] = op.partials([x], y);
-        self.fold(S::of(y), S::of(slope))
+        self.fold(S::of(y), S::of(slope), moves_only::<O>())
     }
 
     /// f(self, b): a record, if they belong to two.
@@ -128,9 +128,9 @@ impl<'t, S: Scalar> Var<'t, S> {
         let y = if pen.holds(self.at, b.at) {
             self.join(b, v, p, q, bounded_by_value::<O>(), &mut pen)
         } else if b.at.is_none() {
-            self.fold_with(v, p, &mut pen)
+            self.fold_with(v, p, moves_only::<O>(), &mut pen)
         } else if self.at.is_none() {
-            b.fold_with(v, q, &mut pen)
+            b.fold_with(v, q, moves_only::<O>(), &mut pen)
         } else {
             self.join(b, v, p, q, bounded_by_value::<O>(), &mut pen)
         };
@@ -144,7 +144,7 @@ impl<'t, S: Scalar> Var<'t, S> {
         let x = [self.v.number(), S::lit(c).number()];
         let y = op.value(x);
         let [p, _] = op.partials(x, y);
-        self.fold(S::of(y), S::of(p))
+        self.fold(S::of(y), S::of(p), moves_only::<O>())
     }
 
     /// `f(c, self)` for a plain number.
@@ -153,16 +153,16 @@ impl<'t, S: Scalar> Var<'t, S> {
         let x = [S::lit(c).number(), self.v.number()];
         let y = op.value(x);
         let [_, q] = op.partials(x, y);
-        self.fold(S::of(y), S::of(q))
+        self.fold(S::of(y), S::of(q), moves_only::<O>())
     }
 
     #[inline(always)]
-    fn fold(self, v: S, slope: S) -> Self {
+    fn fold(self, v: S, slope: S, moves: bool) -> Self {
         if !S::PLAIN {
             return Self { v, d: self.d.chain(slope), ..self };
         }
         let mut pen = Pen::take();
-        let y = self.fold_with(v, slope, &mut pen);
+        let y = self.fold_with(v, slope, moves, &mut pen);
         pen.put();
         y
     }
@@ -170,9 +170,9 @@ impl<'t, S: Scalar> Var<'t, S> {
     /// A function of this number alone. The derivative of a handle is finite: one that is not becomes a record of its own, so that a
     /// record's derivatives are plain products.
     #[inline(always)]
-    fn fold_with(self, v: S, slope: S, pen: &mut Pen<Record<S>>) -> Self {
+    fn fold_with(self, v: S, slope: S, moves: bool, pen: &mut Pen<Record<S>>) -> Self {
         let d = self.d * slope;
-        if d.abs() < S::infinity() {
+        if moves || d.abs() < S::infinity() {
             return Self { v, d, ..self };
         }
         pen.put();
@@ -194,10 +194,10 @@ impl<'t, S: Scalar> Var<'t, S> {
     /// As `join`, where products are operations of another tape.
     fn join_nested(self, b: Self, v: S, p: S, q: S) -> Self {
         if b.at.is_none() {
-            return self.fold(v, p);
+            return self.fold(v, p, false);
         }
         if self.at.is_none() {
-            return b.fold(v, q);
+            return b.fold(v, q, false);
         }
         let (d0, d1) = self.d.chain2(p, b.d, q);
         if self.at == b.at {
