@@ -254,24 +254,31 @@ impl<R: Stored, X> Records<R, X> {
 
     /// Starts anew with `inputs` records that are never read, and room for as many as there ever were.
     pub fn start(&mut self, inputs: usize) {
-        let room = self.longest.get().max(self.count()).max(inputs);
+        self.activate();
+        let room = self.longest.get().max(head!(R, len)).max(inputs);
+        self.longest.set(room);
         if room > self.first.len() {
             self.further.get_mut().clear();
             self.first = vec![]; // given back before the longer one is taken
             self.first = vec![Cell::new(R::nothing()); room.next_multiple_of(4 * FIRST)];
         }
-        self.longest.set(room);
-        self.activate();
-        self.truncate(inputs);
+        head!(R, len = inputs);
+        self.point();
     }
 
-    /// Forgets the records from `len` on. There must be as many, or room for as many in the first piece.
+    /// Forgets the records from `len` on.
     pub fn truncate(&self, len: usize) {
         self.activate();
         self.longest.set(self.longest.get().max(head!(R, len)));
-        assert!(len <= head!(R, len).max(self.first.len()));
-        head!(R, len = len);
+        head!(R, len = len.min(head!(R, len)));
         self.point();
+    }
+
+    /// Whether a handle names one of these records.
+    #[inline]
+    pub fn own(&self, handle: Handle<'_, R, X>) -> bool {
+        // Where there is a handle, its seat is this thread's.
+        !handle.is_none() && (handle.at ^ self.mark()) >> 32 == 0
     }
 
     /// The handle of a record.

@@ -84,16 +84,12 @@ impl<S: Scalar> Memory<S> {
     /// Adds the derivatives of `y` with respect to the first `inputs` records, and forgets all others.
     #[track_caller]
     fn add_swept(&self, y: Var<'_, S>, inputs: usize, bars: &mut Vec<S>) {
-        match y.at.records() {
-            Some(tape) if !std::ptr::eq(tape, self) => foreign(),
-            Some(_) => {
-                bars.resize(inputs.max(y.at.index() as usize + 1), S::zero());
-                bars[y.at.index() as usize] += y.d;
-                // No second try, as in `sweep`: the terms before are in the sums already.
-                self.pass(bars, inputs, guarded);
-                bars.truncate(inputs);
-            }
-            None => {}
+        if self.owns(&y) {
+            bars.resize(inputs.max(y.at.index() as usize + 1), S::zero());
+            bars[y.at.index() as usize] += y.d;
+            // No second try, as in `sweep`: the terms before are in the sums already.
+            self.pass(bars, inputs, guarded);
+            bars.truncate(inputs);
         }
         self.truncate(inputs);
     }

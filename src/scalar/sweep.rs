@@ -39,11 +39,11 @@ impl<S: Scalar> Memory<S> {
 
     /// Whether a result is on this tape; constants are on none.
     #[track_caller]
-    fn owns(&self, y: &Var<'_, S>) -> bool {
-        match y.at.records() {
-            Some(tape) if !std::ptr::eq(tape, self) => foreign(),
-            tape => tape.is_some(),
+    pub(super) fn owns(&self, y: &Var<'_, S>) -> bool {
+        if !y.is_constant() && !self.own(y.at) {
+            foreign();
         }
+        !y.is_constant()
     }
 
     /// Gives the cotangent of each record from `stop` on to the records it was made of.
