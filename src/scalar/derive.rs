@@ -1,5 +1,8 @@
 //! Derivatives of functions, as functions.
-use super::{Dual, Scalar, Tape, Var, tape::same_length};
+use super::{
+    Dual, Scalar, Tape, Var,
+    tape::{same_length, unit},
+};
 
 /// The gradient of a function of one result; 0 for a variable that it does not depend on.
 ///
@@ -55,7 +58,16 @@ where
 {
     let tape = Tape::new();
     let y = f(&tape.vars(x));
-    y.into_iter().map(|y| tape.0.sweep(&[(y, S::one())], 0, |bars| bars[..x.len()].to_vec())).collect()
+    let mut rows = vec![vec![S::zero(); x.len()]; y.len()];
+    for (y, rows) in y.chunks(WIDE).zip(rows.chunks_mut(WIDE)) {
+        let outputs: Vec<_> = y.iter().enumerate().map(|(k, &y)| (y, unit(k))).collect();
+        tape.0.sweep(&outputs, 0, |bars: &[[S; WIDE]]| {
+            for (k, row) in rows.iter_mut().enumerate() {
+                row.iter_mut().zip(bars).for_each(|(d, bar)| *d = bar[k]);
+            }
+        });
+    }
+    rows
 }
 
 /// The values of a function of several results, and `y_bar^T J`: for each variable the sum over the results of `y_bar` times
@@ -77,8 +89,8 @@ where
     let tape = Tape::new();
     let y = f(&tape.vars(x));
     same_length("vjp", "y_bar", y_bar.len(), y.len());
-    let outputs: Vec<_> = y.iter().copied().zip(y_bar.iter().copied()).collect();
-    let x_bar = tape.0.sweep(&outputs, 0, |bars| bars[..x.len()].to_vec());
+    let outputs: Vec<_> = y.iter().zip(y_bar).map(|(&y, &y_bar)| (y, [y_bar])).collect();
+    let x_bar = tape.0.sweep(&outputs, 0, |bars| bars[..x.len()].as_flattened().to_vec());
     (y.into_iter().map(Var::value).collect(), x_bar)
 }
 
@@ -135,7 +147,7 @@ where
     grad(f, &along("hvp", x, x_dot)).into_iter().map(|g| g.d[0]).collect()
 }
 
-/// Directions of a pass of [`hessian`].
+/// Directions of a pass of [`hessian`], and results of a sweep of [`jacobian`].
 const WIDE: usize = 4;
 
 /// The Hessian of a function of one result, row by row: `h[i][j]` is the derivative of `df/dx[i]` with respect to `x[j]`.

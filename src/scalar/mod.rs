@@ -20,7 +20,7 @@
 //! | function | gives | passes |
 //! | --- | --- | --- |
 //! | [`grad`], [`value_and_grad`] | the gradient of a function of one result | 1 reverse |
-//! | [`jacobian`] | `J` of a function of several results | 1, and a sweep for each result |
+//! | [`jacobian`] | `J` of a function of several results | 1, and a sweep for every four results |
 //! | [`vjp`] | `y_bar^T J` | 1 reverse |
 //! | [`jvp`], [`directional`] | `J x_dot` | 1 forward |
 //! | [`hvp`] | `H x_dot` | 1 forward over reverse |

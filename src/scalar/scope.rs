@@ -88,7 +88,7 @@ impl<S: Scalar> Memory<S> {
             bars.resize(inputs.max(y.at.index() as usize + 1), S::zero());
             bars[y.at.index() as usize] += y.d;
             // No second try, as in `sweep`: the terms before are in the sums already.
-            self.pass(bars, inputs, guarded);
+            self.pass(bars.as_chunks_mut::<1>().0, inputs, guarded);
             bars.truncate(inputs);
         }
         self.truncate(inputs);

@@ -136,7 +136,7 @@ impl<S: Scalar> Tape<S> {
         same_length("value_and_grad", "gradient", gradient.len(), x.len());
         self.with_vars(x.iter().copied(), |tape, x| {
             let y = f(x);
-            tape.0.sweep(&[(y, S::one())], 0, |bars| gradient.copy_from_slice(&bars[..x.len()]));
+            tape.0.sweep(&[(y, [S::one()])], 0, |bars| gradient.copy_from_slice(bars[..x.len()].as_flattened()));
             y.value()
         })
     }
@@ -161,10 +161,16 @@ impl<S: Scalar> Tape<S> {
         same_length("value_and_jacobian", "rows", rows.len(), M * x.len());
         self.with_vars(x.iter().copied(), |tape, x| {
             let y = f(x);
-            for (k, &y) in y.iter().enumerate() {
-                let row = &mut rows[k * x.len()..(k + 1) * x.len()];
-                tape.0.sweep(&[(y, S::one())], 0, |bars| row.copy_from_slice(&bars[..x.len()]));
-            }
+            let mut k = 0;
+            let outputs = y.map(|y| {
+                k += 1;
+                (y, unit(k - 1))
+            });
+            tape.0.sweep(&outputs, 0, |bars: &[[S; M]]| {
+                for (k, row) in rows.chunks_exact_mut(x.len().max(1)).enumerate() {
+                    row.iter_mut().zip(bars).for_each(|(d, bar)| *d = bar[k]);
+                }
+            });
             y.map(Var::value)
         })
     }
@@ -210,6 +216,13 @@ pub(super) fn foreign() -> ! {
     panic!(
         "scalar: variables of two tapes in one operation\nhelp: inside a gradient of a gradient, `Var::constant(x)` makes the outer value a constant of the inner one"
     )
+}
+
+/// Cotangents of one result among some.
+pub(super) fn unit<S: Scalar, const M: usize>(k: usize) -> [S; M] {
+    let mut bars = [S::zero(); M];
+    bars[k] = S::one();
+    bars
 }
 
 #[track_caller]

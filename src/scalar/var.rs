@@ -97,9 +97,9 @@ impl<'t, S: Scalar> Var<'t, S> {
                 () => stop = stop.min(x.at.index() as usize + 1),
             }
         }
-        tape.sweep(&[(self, S::one())], stop, |bars| {
+        tape.sweep(&[(self, [S::one()])], stop, |bars| {
             for (gradient, x) in gradient.iter_mut().zip(x) {
-                *gradient = bars.get(x.at.index() as usize).copied().unwrap_or_else(S::zero);
+                *gradient = bars.get(x.at.index() as usize).map_or_else(S::zero, |bar| bar[0]);
             }
         });
     }
