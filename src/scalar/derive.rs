@@ -130,6 +130,26 @@ where
     (y.v, y.d[0])
 }
 
+/// The value and the gradient of a function of a few variables, by forward mode: all derivatives are carried along, and nothing is
+/// recorded. Its time grows with the number of variables, that of [`value_and_grad`] does not: it is the faster one for up to about
+/// ten, and needs no memory for long loops.
+///
+/// ```
+/// use chainrule::scalar;
+/// let (orbit, slopes) = scalar::forward_grad(|[x, r]| (0..1000).fold(x, |x, _| r * x * (1.0 - x)), [0.3, 2.9]);
+/// assert!((orbit - 1.9 / 2.9).abs() < 1e-12 && (slopes[1] - 1.0 / 2.9 / 2.9).abs() < 1e-12);
+/// ```
+///
+/// # Panics
+/// As `f`.
+pub fn forward_grad<S: Scalar, G, const N: usize>(f: G, x: [S; N]) -> (S, [S; N])
+where
+    G: FnOnce([Dual<S, N>; N]) -> Dual<S, N>,
+{
+    let y = f(std::array::from_fn(|k| Dual::new(x[k], unit(k))));
+    (y.v, y.d)
+}
+
 /// The product of the Hessian with a direction, `H x_dot`. Forward over reverse: one pass.
 ///
 /// ```

@@ -20,6 +20,7 @@
 //! | function | gives | passes |
 //! | --- | --- | --- |
 //! | [`grad`], [`value_and_grad`] | the gradient of a function of one result | 1 reverse |
+//! | [`forward_grad`] | the gradient of a function of a few variables | 1 forward |
 //! | [`jacobian`] | `J` of a function of several results | 1, and a sweep for every four results |
 //! | [`vjp`] | `y_bar^T J` | 1 reverse |
 //! | [`jvp`], [`directional`] | `J x_dot` | 1 forward |
@@ -52,7 +53,7 @@ mod traits;
 mod var;
 
 pub use compiled::Compiled;
-pub use derive::{directional, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp};
+pub use derive::{directional, forward_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp};
 pub use dual::Dual;
 pub use jet::{Jet, derivatives, taylor};
 pub use number::{Scalar, logsumexp};

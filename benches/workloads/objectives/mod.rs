@@ -10,6 +10,8 @@ mod mlp;
 mod number;
 mod small;
 
+use std::path::{Path, PathBuf};
+
 pub(crate) use bundle::Bundle;
 pub(crate) use finance::BlackScholes;
 pub(crate) use lstm::Lstm;
@@ -54,12 +56,21 @@ impl Lcg {
     }
 }
 
-/// The numbers of a file of `data/adbench`, which lies beside the benches.
+/// The numbers of a file of `data/adbench`.
 fn data(name: &str) -> Vec<f64> {
-    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let path = here.ancestors().map(|folder| folder.join("data/adbench").join(name)).find(|path| path.exists());
-    let path =
-        path.unwrap_or_else(|| panic!("data/adbench/{name} is missing: it lies in the repository, not in the package"));
+    let path = folder().expect("data/adbench lies in the repository, not in the package").join(name);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     text.split_whitespace().map(|word| word.parse().expect("a number")).collect()
+}
+
+/// `data/adbench`, which lies above the benches.
+fn folder() -> Option<PathBuf> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().map(|folder| folder.join("data/adbench")).find(|path| path.exists())
+}
+
+/// Whether the data are there: not in the package.
+#[allow(dead_code, reason = "the program of the peers is never in a package")]
+pub(crate) fn has_data() -> bool {
+    folder().is_some()
 }

@@ -1,5 +1,5 @@
 //! What an objective asks of a number.
-use chainrule::scalar::{self, Scalar, Trace, Var};
+use chainrule::scalar::{self, Dual, Scalar, Trace, Var};
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// The least that every library has. What a library does better than by these bodies, its implementation says.
@@ -136,6 +136,23 @@ impl<'t> Number for Trace<'t, f64> {
     fn below(self, c: f64) -> bool {
         self < c
     }
+    #[inline(always)]
+    fn logsumexp(x: &[Self]) -> Self {
+        scalar::logsumexp(x)
+    }
+}
+
+impl<const N: usize> Number for Dual<f64, N> {
+    #[inline(always)]
+    fn constant(c: f64) -> Self {
+        Dual::constant(c)
+    }
+    #[inline(always)]
+    fn value(self) -> f64 {
+        Dual::value(self)
+    }
+    with_f64!();
+    inherent!(Dual<f64, N>: exp ln sqrt sin cos tanh relu);
     #[inline(always)]
     fn logsumexp(x: &[Self]) -> Self {
         scalar::logsumexp(x)

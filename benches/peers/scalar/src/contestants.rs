@@ -4,7 +4,8 @@ use crate::{
     objectives::{Number, Objective, Points},
     prototypes::{ProtoA, ProtoB, Replay},
 };
-use chainrule::scalar::{Compiled, Tape, Trace};
+use chainrule::scalar::{Compiled, Dual, Tape, Trace};
+use std::array::from_fn;
 
 /// What a contestant is compared with.
 #[derive(Clone, Copy, PartialEq)]
@@ -13,12 +14,16 @@ pub(crate) enum Kind {
     Recording,
     /// This crate, replaying.
     Replaying,
+    /// This crate, carrying derivatives forward.
+    Forward,
     /// A prototype that records.
     ProtoRecording,
     /// A prototype that replays.
     ProtoReplaying,
-    /// Another library.
+    /// Another library that records or replays.
     Peer,
+    /// Another library that carries derivatives forward.
+    ForwardPeer,
 }
 
 /// Puts all gradients at all points into a slice.
@@ -31,6 +36,12 @@ pub(crate) struct Contestant<'a> {
 pub(crate) fn contestants<O: Objective>(f: &O) -> Vec<Contestant<'_>> {
     let mut all = ours(f);
     all.extend(replaying(f));
+    match f.points().n {
+        5 => all.push(forward::<5, O>(f)),
+        6 => all.push(forward::<6, O>(f)),
+        15 => all.push(forward::<15, O>(f)),
+        _ => {}
+    }
     all.extend(prototypes(f));
     all.extend(peers(f));
     all
@@ -79,6 +90,16 @@ fn ours<O: Objective>(f: &O) -> Vec<Contestant<'_>> {
         })
     };
     scopes.iter().map(make).collect()
+}
+
+fn forward<const N: usize, O: Objective>(f: &O) -> Contestant<'_> {
+    each(f, Kind::Forward, "chainrule, forward", move |p, x, g| {
+        let x: [Dual<f64, N>; N] = from_fn(|i| Dual::new(x[i], from_fn(|j| f64::from(u8::from(i == j)))));
+        match p.m {
+            1 => g.copy_from_slice(&one(f, &x, false).tangent()),
+            _ => g.copy_from_slice(two::<_, _, 2>(f, &x, false).map(Dual::tangent).as_flattened()),
+        }
+    })
 }
 
 fn replaying<O: Objective>(f: &O) -> Vec<Contestant<'_>> {
@@ -268,8 +289,8 @@ fn echidna_replay<'a, O: Objective>(f: &'a O, name: &'static str, optimize: bool
 
 fn num_dual<const N: usize, O: Objective>(f: &O) -> Contestant<'_> {
     use num_dual::{Derivative, DualSVec};
-    each(f, Kind::Peer, "num-dual", move |p, x, g| {
-        let x: [_; N] = std::array::from_fn(|i| {
+    each(f, Kind::ForwardPeer, "num-dual", move |p, x, g| {
+        let x: [_; N] = from_fn(|i| {
             let direction = nalgebra::SVector::<f64, N>::from_fn(|j, _| f64::from(u8::from(i == j)));
             DualSVec::<f64, N>::new(x[i], Derivative::new(Some(direction)))
         });

@@ -64,7 +64,7 @@ fn measure<O: Objective>(f: &O, options: &Options, rows: &mut Vec<Row>) {
         black_box(&y);
     };
     let mut all = contestants(f);
-    all.retain(|c| !options.ours || c.kind != Kind::Peer);
+    all.retain(|c| !options.ours || !matches!(c.kind, Kind::Peer | Kind::ForwardPeer));
     let mut gradients = vec![0.0; points.count * points.n * points.m];
     agree(&mut all, &mut gradients, O::NAME);
     let gradients = std::cell::RefCell::new(gradients);
@@ -139,23 +139,26 @@ impl Row {
 }
 
 fn print_table(rows: &[Row]) {
-    println!("| µs | plain | recording | best prototype | | best library | | replay | best prototype | |");
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!(
+        "| µs | plain | recording | best prototype | | best library | | replay | best prototype | | forward | num-dual | |"
+    );
+    println!("|{}", " --- |".repeat(13));
     for row in rows {
-        let recording = row.best(&[Kind::Recording]).expect("measured").1;
-        let replaying = row.best(&[Kind::Replaying]).map(|(_, us)| us);
-        let beside = |us: Option<f64>, kind| match (us, row.best(&[kind])) {
-            (Some(us), Some((name, best))) => format!("{best:.1} ({name}) | {:.2}", us / best),
-            _ => "| ".to_owned(),
+        let own = |kind| row.best(&[kind]).map(|(_, us)| us);
+        let beside = |mine: Kind, other: Kind| match (own(mine), row.best(&[other])) {
+            (Some(us), Some((name, best))) => format!("{us:.1} | {best:.1} ({name}) | {:.2}", us / best),
+            (us, _) => format!("{} | | ", us.map_or(String::new(), |us| format!("{us:.1}"))),
         };
+        let recording = own(Kind::Recording).expect("measured");
+        let peer = row.best(&[Kind::Peer]).map(|(name, best)| format!("{best:.1} ({name}) | {:.2}", recording / best));
         println!(
-            "| {} | {:.1} | {recording:.1} | {} | {} | {} | {} |",
+            "| {} | {:.1} | {} | {} | {} | {} |",
             row.name,
             row.plain,
-            beside(Some(recording), Kind::ProtoRecording),
-            beside(Some(recording), Kind::Peer),
-            replaying.map_or(String::new(), |us| format!("{us:.1}")),
-            beside(replaying, Kind::ProtoReplaying),
+            beside(Kind::Recording, Kind::ProtoRecording),
+            peer.unwrap_or_else(|| "| ".to_owned()),
+            beside(Kind::Replaying, Kind::ProtoReplaying),
+            beside(Kind::Forward, Kind::ForwardPeer),
         );
     }
 }
