@@ -59,8 +59,8 @@ pub(super) fn exp(x: f64) -> f64 {
     /// Adding it rounds to a whole number, which then stands in the lowest bits.
     const SHIFT: f64 = 6_755_399_441_055_744.0;
     const LN_2: (f64, f64) = (-0.005415212348111709, -1.2864023111638344e-14);
-    if !(x.abs() < 700.0) {
-        return x.exp(); // near the ends, infinite, or NaN
+    if x.abs() >= 700.0 || x.is_nan() {
+        return x.exp();
     }
     let shifted = x * (128.0 * std::f64::consts::LOG2_E) + SHIFT;
     let k = shifted.to_bits();

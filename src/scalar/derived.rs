@@ -47,5 +47,4 @@ macro_rules! with_constants { ([$($g:tt)*] $t:ty) => {
     }
 } }
 with_constants! { ['t, S: Scalar + Base] Trace<'t, S> }
-with_constants! { [S: Scalar, const N: usize] Dual<S, N> }
 with_constants! { [S: Scalar, const N: usize] Jet<N, S> }

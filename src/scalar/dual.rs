@@ -1,7 +1,7 @@
 //! Forward mode: a number with its derivatives in some directions.
 use super::Scalar;
 use crate::formula::Formula;
-use std::fmt;
+use std::{array::from_fn, fmt};
 
 /// A number with its derivatives in `N` directions, carried along.
 ///
@@ -57,7 +57,7 @@ impl<S: Scalar, const N: usize> Dual<S, N> {
         let x = self.v.number();
         let y = op.value([x]);
         let [slope] = op.partials([x], y);
-        Self { v: S::of(y), d: self.d.map(|d| d.chain(S::of(slope))) }
+        self.fold(S::of(y), S::of(slope))
     }
 
     /// f(self, b).
@@ -65,10 +65,41 @@ impl<S: Scalar, const N: usize> Dual<S, N> {
     pub(super) fn binary<O: Formula<2>>(self, b: Self, op: O) -> Self {
         let x = [self.v.number(), b.v.number()];
         let y = op.value(x);
-        let [p, q] = op.partials(x, y);
-        let d = std::array::from_fn(|k| self.d[k].chain(S::of(p)) + b.d[k].chain(S::of(q)));
-        Self { v: S::of(y), d }
+        let [p, q] = op.partials(x, y).map(S::of);
+        let v = S::of(y);
+        let d = from_fn(|k| self.d[k] * p + b.d[k] * q);
+        if plain(&d) { Self { v, d } } else { Self { v, d: from_fn(|k| self.d[k].chain(p) + b.d[k].chain(q)) } }
     }
+
+    /// `f(self, c)` for a plain number.
+    #[inline(always)]
+    pub(super) fn with_right<O: Formula<2>>(self, c: f64, op: O) -> Self {
+        let x = [self.v.number(), <S as Scalar>::lit(c).number()];
+        let y = op.value(x);
+        let [p, _] = op.partials(x, y);
+        self.fold(S::of(y), S::of(p))
+    }
+
+    /// `f(c, self)` for a plain number.
+    #[inline(always)]
+    pub(super) fn with_left<O: Formula<2>>(self, c: f64, op: O) -> Self {
+        let x = [<S as Scalar>::lit(c).number(), self.v.number()];
+        let y = op.value(x);
+        let [_, q] = op.partials(x, y);
+        self.fold(S::of(y), S::of(q))
+    }
+
+    #[inline(always)]
+    fn fold(self, v: S, slope: S) -> Self {
+        let d = self.d.map(|d| d * slope);
+        if plain(&d) { Self { v, d } } else { Self { v, d: self.d.map(|d| d.chain(slope)) } }
+    }
+}
+
+/// Whether plain products are those of the chain rule, in which zero wins: they differ only where they are NaN.
+#[inline(always)]
+fn plain<S: Scalar>(d: &[S]) -> bool {
+    S::PLAIN && !d.iter().fold(false, |nan, d| nan | d.is_nan())
 }
 
 impl<S: Scalar, const N: usize> fmt::Debug for Dual<S, N> {

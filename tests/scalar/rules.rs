@@ -114,7 +114,7 @@ fn no_derivative_is_written_in_the_room() {
         );
     }
     assert_eq!(
-        calls, 8,
-        "unary and binary of Var (with plain numbers on either side) and of Dual, the steps of recorded programs, and series"
+        calls, 10,
+        "unary and binary of Var and of Dual, with plain numbers on either side, the steps of recorded programs, and series"
     );
 }
