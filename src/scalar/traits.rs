@@ -1,6 +1,9 @@
 //! The traits of numbers: `num_traits`, and those that formulas are generic over, which makes every order of derivative.
 use super::{Dual, Scalar, Trace, Var, number::sealed};
-use crate::{formula::*, real::Base};
+use crate::{
+    formula::*,
+    kernel::{Programs, Relation},
+};
 use num_traits::{Bounded, Float, FloatConst, FromPrimitive, Num, NumCast, One, Signed, ToPrimitive, Zero};
 use std::{cmp::Ordering, fmt, num::FpCategory};
 
@@ -37,29 +40,29 @@ macro_rules! numbers { ([$($g:tt)*] $t:ty) => {
     impl<$($g)*> PartialEq for $t {
         #[inline(always)]
         fn eq(&self, b: &Self) -> bool {
-            self.asks2(*b, |a, b| a == b)
+            self.compares(*b, Relation::Equal, |a, b| a == b)
         }
     }
     impl<$($g)*> PartialOrd for $t {
         #[inline(always)]
         fn partial_cmp(&self, b: &Self) -> Option<Ordering> {
-            self.asks2(*b, |a, b| a.partial_cmp(&b))
+            self.ordering(*b)
         }
         #[inline(always)]
         fn lt(&self, b: &Self) -> bool {
-            self.asks2(*b, |a, b| a < b)
+            self.compares(*b, Relation::Less, |a, b| a < b)
         }
         #[inline(always)]
         fn le(&self, b: &Self) -> bool {
-            self.asks2(*b, |a, b| a <= b)
+            self.compares(*b, Relation::LessEqual, |a, b| a <= b)
         }
         #[inline(always)]
         fn gt(&self, b: &Self) -> bool {
-            self.asks2(*b, |a, b| a > b)
+            self.compares(*b, Relation::Greater, |a, b| a > b)
         }
         #[inline(always)]
         fn ge(&self, b: &Self) -> bool {
-            self.asks2(*b, |a, b| a >= b)
+            self.compares(*b, Relation::GreaterEqual, |a, b| a >= b)
         }
     }
     impl<$($g)*> PartialEq<f64> for $t {
@@ -283,7 +286,7 @@ macro_rules! numbers { ([$($g:tt)*] $t:ty) => {
     }
 } }
 numbers! { ['t, S: Scalar] Var<'t, S> }
-numbers! { ['t, S: Scalar + Base] Trace<'t, S> }
+numbers! { ['t, S: Scalar + Programs] Trace<'t, S> }
 numbers! { [S: Scalar, const N: usize] Dual<S, N> }
 
 impl<S: Scalar> Var<'_, S> {
