@@ -207,16 +207,22 @@ impl<S: Scalar + Programs + Runs<L>, const L: usize> Room<S, L> {
         zeros: Zeros,
     ) -> bool {
         S::sweep(sweep, &self.v, &mut self.bars, zeros);
-        let inputs = sweep.inputs;
-        let mut nan = false;
-        for q in (0..L).filter(|&q| held[q]) {
-            let row = &mut batch.rows[(at[q] as usize * results + k) * inputs..][..inputs];
-            for (gradient, bar) in row.iter_mut().zip(&self.bars) {
-                *gradient = bar[q] + S::zero(); // not -0, as a sum that began with 0
-                nan |= gradient.is_nan();
+        let bars = &mut self.bars[..sweep.inputs];
+        let mut sums = [S::zero(); L];
+        for bar in &mut *bars {
+            for q in 0..L {
+                bar[q] = bar[q] + S::zero(); // not -0, as a sum that began with 0
+                sums[q] = sums[q] + bar[q];
             }
         }
-        self.bars[..inputs].fill([S::zero(); L]);
-        nan
+        for q in (0..L).filter(|&q| held[q]) {
+            let row = &mut batch.rows[(at[q] as usize * results + k) * sweep.inputs..][..sweep.inputs];
+            for (gradient, bar) in row.iter_mut().zip(&*bars) {
+                *gradient = bar[q];
+            }
+        }
+        bars.fill([S::zero(); L]);
+        // Sums of infinities may be NaN as well: then the second try is not needed, and changes nothing.
+        (0..L).any(|q| held[q] && sums[q].is_nan())
     }
 }

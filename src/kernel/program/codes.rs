@@ -55,6 +55,7 @@ macro_rules! code { (unary { $($unary:ident $m1:ident,)* } binary { $($binary:id
 
     impl Code {
         /// How many slots it reads.
+        #[inline(always)]
         pub fn slots(self) -> usize {
             match self {
                 Self::Constant | Self::Input => 0,
@@ -65,6 +66,7 @@ macro_rules! code { (unary { $($unary:ident $m1:ident,)* } binary { $($binary:id
         }
 
         /// How many numbers stand for its operands.
+        #[inline(always)]
         pub fn width(self) -> usize {
             match self {
                 Self::Powi | Self::Polygamma | Self::Call => 2,

@@ -127,11 +127,10 @@ where
     /// Operations one by one.
     #[inline(always)]
     fn each<const N: usize>(&mut self, operands: &[u32], out: usize, f: impl Fn([Plain<F>; N]) -> Plain<F>) {
-        let (operands, _) = operands.as_chunks::<N>();
-        let v = &mut *self.v;
-        for (k, operands) in operands.iter().enumerate() {
-            let x = operands.map(|i| v[i as usize]);
-            let y = &mut v[out + k];
+        for (k, operands) in operands.as_chunks::<N>().0.iter().enumerate() {
+            // What is read stands before what is written.
+            let (v, y) = self.v.split_at_mut(out + k);
+            let (x, y) = (operands.map(|i| &v[i as usize]), &mut y[0]);
             for q in 0..L {
                 y[q] = f(x.map(|x| Plain(x[q]))).0;
             }

@@ -17,6 +17,7 @@ pub enum Kind {
 
 impl Kind {
     /// How many numbers stand for its operands.
+    #[inline(always)]
     pub fn width(self) -> usize {
         match self {
             Self::Give | Self::Fan => 5,
