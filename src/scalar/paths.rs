@@ -211,8 +211,8 @@ impl<S: Scalar + Programs + Runs<L>, const L: usize> Room<S, L> {
         let mut sums = [S::zero(); L];
         for bar in &mut *bars {
             for q in 0..L {
-                bar[q] = bar[q] + S::zero(); // not -0, as a sum that began with 0
-                sums[q] = sums[q] + bar[q];
+                bar[q] += S::zero(); // not -0, as a sum that began with 0
+                sums[q] += bar[q];
             }
         }
         for q in (0..L).filter(|&q| held[q]) {

@@ -18,6 +18,17 @@ const NONE: u32 = u32::MAX;
 ///
 /// Comparisons, casts and questions (`is_nan`, `classify`, ..) are answered from the point of the recording and kept as guards;
 /// `floor` and its like are operations. `Display` and `Debug` show the value of the recording.
+///
+/// Numbers of two recordings do not mix:
+/// ```compile_fail
+/// use chainrule::scalar::Compiled;
+/// Compiled::record(|x| { Compiled::record(|y| y[0] * x[0], &[1.0]).grad(&[1.0]); x[0] }, &[2.0]);
+/// ```
+/// while constants are of every one:
+/// ```
+/// use chainrule::scalar::Compiled;
+/// Compiled::record(|x| { Compiled::record(|y| y[0] * 2.0, &[1.0]).grad(&[1.0]); x[0] }, &[2.0]);
+/// ```
 #[derive(Clone, Copy)]
 pub struct Trace<'t, S: Scalar + Programs = f64> {
     pub(super) v: S,

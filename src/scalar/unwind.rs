@@ -78,13 +78,12 @@ pub(super) fn unwind(
         let whole = |&(i, d): &(u32, u32)| i != NONE && is(d, 1.0);
         let takes = |bars: &Bars, &(i, _): &(u32, u32)| i != NONE && bars.untouched(i);
         let below = |&(i, _): &(u32, u32)| i + 1 == k;
-        if whole(&gives[0]) && whole(&gives[1]) && below(&gives[0]) {
-            gives.swap(0, 1);
-        } else if !(whole(&gives[0]) && takes(&bars, &gives[0])) && takes(&bars, &gives[1]) {
+        let both = whole(&gives[0]) && whole(&gives[1]);
+        let keeps = whole(&gives[0]) && takes(&bars, &gives[0]);
+        if both && below(&gives[0]) || !(keeps || both && below(&gives[1])) && takes(&bars, &gives[1]) {
             gives.swap(0, 1);
         }
         let [(i, d), (j, e)] = gives;
-        let both = whole(&gives[0]) && whole(&gives[1]);
         let place = |bars: &mut Bars, i: u32| if i == NONE { inputs } else { bars.of(i) };
         if std::mem::replace(&mut fan, NONE) == k {
             let (i, j) = (place(&mut bars, i), place(&mut bars, j));

@@ -190,7 +190,7 @@ fn edges<T: Scalar>(x: &[T]) -> [T; 10] {
     [
         a.mul_add(b, a) + T::lit(0.1).mul_add(b, a) - a.mul_add(T::lit(3.0), T::lit(0.7)).sin(),
         (a * a + a.exp() * a - a / (a + T::one())) * (T::one() - b) + a.floor() * b.round(),
-        (a - b).sqrt() * b + (a - a).sqrt(),
+        (a - b).sqrt() * b + (a - T::one() * a).sqrt(),
         (a.ln() * b).exp() - a.powf(b) + a.powf(T::lit(2.5)) + b.powi(3) - a.powi(0),
         a.recip() * b + b / a - (a % T::lit(0.3)) * b + (b % a),
         a.hypot(b) + a.atan2(b) + a.ln_gamma() + b.digamma() + a.cbrt() + a.asin() * b.atanh(),

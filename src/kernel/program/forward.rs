@@ -127,8 +127,15 @@ where
     /// Operations one by one.
     #[inline(always)]
     fn each<const N: usize>(&mut self, operands: &[u32], out: usize, f: impl Fn([Plain<F>; N]) -> Plain<F>) {
-        for (k, operands) in operands.as_chunks::<N>().0.iter().enumerate() {
-            // What is read stands before what is written.
+        let operands = operands.as_chunks::<N>().0;
+        if L == 1 {
+            for (k, operands) in operands.iter().enumerate() {
+                self.v[out + k] = [f(operands.map(|i| Plain(self.v[i as usize][0]))).0; L];
+            }
+            return;
+        }
+        for (k, operands) in operands.iter().enumerate() {
+            // What is read stands before what is written: in one slice, lanes would be copied first.
             let (v, y) = self.v.split_at_mut(out + k);
             let (x, y) = (operands.map(|i| &v[i as usize]), &mut y[0]);
             for q in 0..L {
