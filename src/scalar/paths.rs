@@ -31,8 +31,30 @@ pub(super) struct Batch<'a, S> {
 
 /// Slots and bars for some points at a time, kept.
 struct Room<S, const L: usize> {
-    v: Vec<[S; L]>,
-    bars: Vec<[S; L]>,
+    v: Lined<S, L>,
+    bars: Lined<S, L>,
+    ready: bool,
+}
+
+/// Numbers from the start of a cache line on: vectors of lanes that lie across two lines take longer.
+struct Lined<S, const L: usize> {
+    numbers: Vec<S>,
+    start: usize,
+}
+
+impl<S: Scalar, const L: usize> Lined<S, L> {
+    const LINE: usize = 64;
+
+    fn zeros(len: usize) -> Self {
+        let numbers = vec![S::zero(); len * L + Self::LINE / size_of::<S>()];
+        // The offset may be said to be unknown: then it is a matter of time alone.
+        let start = Some(numbers.as_ptr().align_offset(Self::LINE)).filter(|&start| start < numbers.len() - len * L);
+        Self { start: start.unwrap_or(0), numbers }
+    }
+
+    fn slots(&mut self) -> &mut [[S; L]] {
+        self.numbers[self.start..].as_chunks_mut().0
+    }
 }
 
 impl<S: Scalar + Programs> Paths<S> {
@@ -147,26 +169,29 @@ impl<S: Scalar + Programs> Track<S> {
 
 impl<S: Scalar + Programs + Runs<L>, const L: usize> Room<S, L> {
     fn new() -> Self {
-        Self { v: vec![], bars: vec![] }
+        Self { v: Lined::zeros(0), bars: Lined::zeros(0), ready: false }
     }
 
     fn prepare(&mut self, path: &Path<S>) {
         let Program { slots, constants, .. } = &path.program;
-        self.v.extend(constants.iter().map(|&c| [c; L]));
-        self.v.resize(*slots, [S::zero(); L]);
+        self.v = Lined::zeros(*slots);
+        for (slot, &c) in self.v.slots().iter_mut().zip(constants) {
+            *slot = [c; L];
+        }
         let bars = path.sweeps.iter().map(|sweep| sweep.bars).max().unwrap_or(0);
-        self.bars.resize(bars, [S::zero(); L]);
+        self.bars = Lined::zeros(bars);
+        self.ready = true;
     }
 
     /// The values and derivatives at the first `n` of some points, for those where the guards hold; which they are.
     fn evaluate(&mut self, path: &Path<S>, at: &[u32; L], n: usize, batch: &mut Batch<'_, S>) -> [bool; L] {
-        if self.v.is_empty() {
+        if !self.ready {
             self.prepare(path);
         }
         let points = Points { x: batch.x, at };
-        let mut held = S::forward(&path.program, points, &mut self.v, Zeros::Plain);
+        let mut held = S::forward(&path.program, points, self.v.slots(), Zeros::Plain);
         for (holds, slot) in &path.asked {
-            let v = &self.v[*slot as usize];
+            let v = &self.v.slots()[*slot as usize];
             for q in 0..n {
                 held[q] = held[q] && holds(v[q]);
             }
@@ -178,7 +203,7 @@ impl<S: Scalar + Programs + Runs<L>, const L: usize> Room<S, L> {
         let results = path.results.len();
         for (k, &slot) in path.results.iter().enumerate() {
             for q in (0..n).filter(|&q| held[q]) {
-                batch.values[at[q] as usize * results + k] = self.v[slot as usize][q];
+                batch.values[at[q] as usize * results + k] = self.v.slots()[slot as usize][q];
             }
         }
         // As `Tape::sweep` does: plain products are right if no NaN arrives.
@@ -188,7 +213,7 @@ impl<S: Scalar + Programs + Runs<L>, const L: usize> Room<S, L> {
             .enumerate()
             .fold(false, |nan, (k, sweep)| self.row(sweep, (k, results), at, held, batch, Zeros::Plain) | nan);
         if arrived {
-            S::forward(&path.program, points, &mut self.v, Zeros::Guarded);
+            S::forward(&path.program, points, self.v.slots(), Zeros::Guarded);
             for (k, sweep) in path.sweeps.iter().enumerate() {
                 self.row(sweep, (k, results), at, held, batch, Zeros::Guarded);
             }
@@ -206,8 +231,9 @@ impl<S: Scalar + Programs + Runs<L>, const L: usize> Room<S, L> {
         batch: &mut Batch<'_, S>,
         zeros: Zeros,
     ) -> bool {
-        S::sweep(sweep, &self.v, &mut self.bars, zeros);
-        let bars = &mut self.bars[..sweep.inputs];
+        let bars = self.bars.slots();
+        S::sweep(sweep, self.v.slots(), bars, zeros);
+        let bars = &mut bars[..sweep.inputs];
         let mut sums = [S::zero(); L];
         for bar in &mut *bars {
             for q in 0..L {
