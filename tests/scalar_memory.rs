@@ -5,7 +5,7 @@ mod counting;
 
 use chainrule::{
     optim::{Adam, ClipGlobalNorm, Numbers, Optimizer},
-    scalar::{Scalar, Tape, scope, sum_over},
+    scalar::{Compiled, CompiledMany, Scalar, Tape, scope, sum_over},
 };
 use counting::{CALLS, LARGEST, LIVE, PEAK};
 use std::sync::atomic::Ordering::SeqCst;
@@ -58,6 +58,22 @@ fn nothing_after_warm_up() {
     };
     scoped();
     assert_eq!(fewest(scoped), 0);
+    // Recorded programs: one point, many, both branches, zero times infinity, several results.
+    let points: Vec<f64> = (0..300).map(|k| f64::from(k % 7) * 0.5).collect();
+    let (mut values, mut gradients) = ([0.0; 100], [0.0; 300]);
+    let mut compiled =
+        Compiled::record(|x| if x[0] > x[1] { x[0] * x[1] } else { (x[0] - x[1]).sqrt() * x[2] }, &[2.0, 1.0, 0.0]);
+    let mut jacobian = CompiledMany::record(|x| [x[0] * x[1], x[2].exp()], &[1.0, 2.0, 3.0]);
+    let mut replays = || {
+        compiled.values_and_grads(&points, &mut values, &mut gradients);
+        compiled.value_and_grad(&[1.0, 1.0, 0.0], &mut gradients[..3]);
+        compiled.value_and_grad(&[2.0, 1.0, 0.0], &mut gradients[..3]);
+        jacobian.values_and_jacobian(&[1.0, 2.0, 3.0], &mut gradients[..6]);
+        jacobian.values_and_jacobians(&points[..150], &mut values, &mut gradients);
+    };
+    replays();
+    replays();
+    assert_eq!(fewest(replays), 0);
     let live = LIVE.load(SeqCst);
     for _ in 0..50 {
         tape.value_and_grad(|x| long(x), &x, &mut g);

@@ -1,26 +1,25 @@
 //! Programs that are recorded once and repeated at other points.
 use super::{
     Scalar, Trace,
+    lower::{Path, lower},
+    paths::{Batch, Paths},
+    recorder::Recorder,
     tape::same_length,
-    trace::{Operand, Program, Pull, Recorder},
 };
 use crate::{
     error::{Error, ErrorKind},
-    real::Base,
+    kernel::Programs,
 };
-use std::cell::RefCell;
-
-/// Points that are evaluated together.
-const LANES: usize = 8;
 
 /// A function of one result, recorded at one point and repeated at others: its branches are not taken again, but checked.
 ///
 /// Whatever could change the path of the program (comparisons, `is_nan`, casts, ..) was noted with its answer. A point with another
 /// answer is never evaluated by the wrong path: [`value_and_grad`](Self::value_and_grad) records anew there,
-/// [`try_value_and_grad`](Self::try_value_and_grad) gives an error.
+/// [`try_value_and_grad`](Self::try_value_and_grad) gives an error. Up to eight paths are kept, and a point is tried on each of them
+/// before it is recorded; one more takes the place of an old one.
 ///
-/// It is no faster yet than recording every time by [`Tape::value_and_grad`](super::Tape::value_and_grad), and slower for one point at
-/// a time: what it gives is one path for all points, and word of those that leave it.
+/// Values and gradients are those of [`Tape::value_and_grad`](super::Tape::value_and_grad), to the bit, also for several points at a
+/// time. Nothing is allocated after the first evaluation of a path.
 ///
 /// ```
 /// use chainrule::scalar::Compiled;
@@ -30,27 +29,17 @@ const LANES: usize = 8;
 /// assert!(f.try_value_and_grad(&[-1.0, 0.0], &mut g).is_err());
 /// assert_eq!((f.value_and_grad(&[-1.0, 0.0], &mut g), g, f.recordings()), (1.0, [0.0, 1.0], 2));
 ///
-/// // Several points, one after the other in one slice.
+/// // Several points, one after the other in one slice. Both paths are there now.
 /// let (mut y, mut g) = ([0.0; 3], [0.0; 6]);
 /// f.values_and_grads(&[-1.0, 0.0, 2.0, 5.0, -3.0, 1.0], &mut y, &mut g);
-/// assert_eq!((y[1], &g[2..4]), (10.0, &[5.0, 2.0][..]));
+/// assert_eq!((y[1], &g[2..4], f.recordings()), (10.0, &[5.0, 2.0][..], 2));
 /// ```
 pub struct Compiled<S, G> {
     f: G,
-    program: Program<S>,
-    /// Which result is the function's, or a constant.
-    result: Operand<S>,
-    recordings: usize,
-    room: Room<S>,
+    paths: Paths<S>,
 }
 
-/// Values and cotangents of every result for some points, kept.
-struct Room<S> {
-    values: Vec<S>,
-    bars: Vec<S>,
-}
-
-impl<S: Scalar + Base, G> Compiled<S, G>
+impl<S: Scalar + Programs, G> Compiled<S, G>
 where
     G: for<'t> Fn(&[Trace<'t, S>]) -> Trace<'t, S>,
 {
@@ -60,18 +49,35 @@ where
     /// As `f`, and if it gives a number of another recording.
     #[track_caller]
     pub fn record(f: G, x: &[S]) -> Self {
-        let (program, result) = recorded(&f, x);
-        Self { f, program, result, recordings: 1, room: Room { values: vec![], bars: vec![] } }
+        let paths = Paths::new(recorded(|x| [f(x)], x));
+        Self { f, paths }
     }
 
-    /// How often the function was recorded so far: more than once if points took another branch.
+    /// How often the function was recorded so far: more than once if points took other branches.
     pub fn recordings(&self) -> usize {
-        self.recordings
+        self.paths.recordings
     }
 
-    /// How many operations and how many guards there are.
+    /// How many operations and how many guards the path has that was taken last.
     pub fn size(&self) -> (usize, usize) {
-        (self.program.steps.len(), self.program.guards.len())
+        self.paths.size()
+    }
+
+    /// The gradient at `x`; records anew if `x` takes another branch.
+    ///
+    /// ```
+    /// use chainrule::scalar::Compiled;
+    /// let mut f = Compiled::record(|x| (x[0] * x[1]).exp(), &[0.1, 0.2]);
+    /// assert_eq!(f.grad(&[0.0, 3.0]), [3.0, 0.0]);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`value_and_grad`](Self::value_and_grad).
+    #[track_caller]
+    pub fn grad(&mut self, x: &[S]) -> Vec<S> {
+        let mut gradient = vec![S::zero(); x.len()];
+        self.value_and_grad(x, &mut gradient);
+        gradient
     }
 
     /// The value at `x`, with the gradient in `gradient`; records anew if `x` takes another branch.
@@ -80,139 +86,157 @@ where
     /// As `f`, and if `x` or `gradient` has not the length of the recorded point.
     #[track_caller]
     pub fn value_and_grad(&mut self, x: &[S], gradient: &mut [S]) -> S {
-        self.check("value_and_grad", x.len(), gradient.len(), 1);
-        if !self.forward(x, 1) {
-            (self.program, self.result) = recorded(&self.f, x);
-            self.recordings += 1;
-            assert!(
-                self.forward(x, 1),
-                "scalar::Compiled: the function takes another branch at one and the same point"
-            );
-        }
+        check(&self.paths, "value_and_grad", [x.len(), gradient.len()], [1, 1]);
         let mut value = [S::zero()];
-        self.backward(1, &mut value, gradient);
+        let Self { f, paths } = self;
+        paths.one_or_new(&mut Batch { x, values: &mut value, rows: gradient }, |x| recorded(|x| [f(x)], x));
         value[0]
     }
 
-    /// As [`value_and_grad`](Self::value_and_grad) for points that take the recorded path.
+    /// As [`value_and_grad`](Self::value_and_grad) for points that take a recorded path.
     ///
     /// # Errors
-    /// [`ErrorKind::Branch`] if `x` takes another branch; then `gradient` is as before.
+    /// [`ErrorKind::Branch`] if `x` takes none of the paths that are kept; then `gradient` is as before.
     ///
     /// # Panics
     /// If `x` or `gradient` has not the length of the recorded point.
     #[track_caller]
     pub fn try_value_and_grad(&mut self, x: &[S], gradient: &mut [S]) -> Result<S, Error> {
-        self.check("try_value_and_grad", x.len(), gradient.len(), 1);
-        if !self.forward(x, 1) {
-            let text = "scalar::Compiled: the point takes another branch than the recorded one\n\
-                        help: `value_and_grad` records anew at such points";
-            return Err(Error::new(ErrorKind::Branch, text));
-        }
+        check(&self.paths, "try_value_and_grad", [x.len(), gradient.len()], [1, 1]);
         let mut value = [S::zero()];
-        self.backward(1, &mut value, gradient);
-        Ok(value[0])
+        match self.paths.one(&mut Batch { x, values: &mut value, rows: gradient }) {
+            true => Ok(value[0]),
+            false => Err(branch("value_and_grad")),
+        }
     }
 
     /// The values and gradients at several points, which stand one after the other in `x` as their gradients do in `gradients`.
-    /// Eight at a time; points that take another branch are recorded one by one.
+    /// Many at a time; points that take another branch are sorted out, and evaluated or recorded by themselves.
     ///
     /// # Panics
     /// As `f`, and if `x` and `gradients` have not the recorded point's length for each number of `values`.
     #[track_caller]
     pub fn values_and_grads(&mut self, x: &[S], values: &mut [S], gradients: &mut [S]) {
-        let n = self.program.inputs;
-        self.check("values_and_grads", x.len(), gradients.len(), values.len());
-        for (block, values) in values.chunks_mut(LANES).enumerate() {
-            let at = block * LANES * n..block * LANES * n + values.len() * n;
-            let (x, gradients) = (&x[at.clone()], &mut gradients[at]);
-            if self.forward(x, values.len()) {
-                self.backward(values.len(), values, gradients);
-                continue;
-            }
-            for (k, value) in values.iter_mut().enumerate() {
-                *value = self.value_and_grad(&x[k * n..(k + 1) * n], &mut gradients[k * n..(k + 1) * n]);
-            }
-        }
+        check(&self.paths, "values_and_grads", [x.len(), gradients.len()], [values.len(), 1]);
+        let Self { f, paths } = self;
+        paths.many(values.len(), &mut Batch { x, values, rows: gradients }, |x| recorded(|x| [f(x)], x));
     }
+}
 
+/// A function of `M` results, recorded once and repeated at other points with its Jacobian: as [`Compiled`] otherwise.
+///
+/// ```
+/// use chainrule::scalar::CompiledMany;
+/// let mut polar = CompiledMany::record(|x| [x[0] * x[1].cos(), x[0] * x[1].sin()], &[1.0, 0.5]);
+/// let mut rows = [0.0; 4];
+/// assert_eq!(polar.values_and_jacobian(&[2.0, 0.0], &mut rows), [2.0, 0.0]);
+/// assert_eq!(rows, [1.0, 0.0, 0.0, 2.0]);
+/// ```
+pub struct CompiledMany<S, G, const M: usize> {
+    f: G,
+    paths: Paths<S>,
+}
+
+impl<S: Scalar + Programs, G, const M: usize> CompiledMany<S, G, M>
+where
+    G: for<'t> Fn(&[Trace<'t, S>]) -> [Trace<'t, S>; M],
+{
+    /// Records `f` at `x`.
+    ///
+    /// # Panics
+    /// As `f`, and if it gives a number of another recording.
     #[track_caller]
-    fn check(&self, function: &str, x: usize, gradient: usize, points: usize) {
-        same_length(function, "x", x, points * self.program.inputs);
-        same_length(function, "gradient", gradient, points * self.program.inputs);
+    pub fn record(f: G, x: &[S]) -> Self {
+        let paths = Paths::new(recorded(&f, x));
+        Self { f, paths }
     }
 
-    /// All results at `points` points; whether every guard holds at all of them.
-    fn forward(&mut self, x: &[S], points: usize) -> bool {
-        let Program { inputs, steps, guards } = &self.program;
-        let values = &mut self.room.values;
-        values.clear();
-        values.resize((inputs + steps.len()) * points, S::zero());
-        for (k, x) in x.iter().enumerate() {
-            values[k % inputs * points + k / inputs] = *x;
-        }
-        let place = |i: u32| i as usize * points..(i as usize + 1) * points;
-        for (k, step) in steps.iter().enumerate() {
-            let (below, here) = values.split_at_mut((inputs + k) * points);
-            step.op.value(&below[place(step.a)], &below[place(step.b)], &mut here[..points]);
-        }
-        guards.iter().all(|guard| {
-            (0..points).all(|p| {
-                let [a, b] = guard.operands.map(|operand| match operand {
-                    Operand::Result(i) => values[i as usize * points + p],
-                    Operand::Constant(c) => c,
-                });
-                (guard.holds)(a, b)
-            })
-        })
+    /// As [`Compiled::recordings`].
+    pub fn recordings(&self) -> usize {
+        self.paths.recordings
     }
 
-    /// The values of the function and its gradients, after [`forward`](Self::forward).
-    fn backward(&mut self, points: usize, values: &mut [S], gradients: &mut [S]) {
-        let Program { inputs, steps, .. } = &self.program;
-        let Room { values: all, bars } = &mut self.room;
-        let place = |i: u32| i as usize * points..(i as usize + 1) * points;
-        bars.clear();
-        bars.resize(all.len(), S::zero());
-        match self.result {
-            Operand::Constant(c) => values.fill(c),
-            Operand::Result(i) => {
-                values.copy_from_slice(&all[place(i)]);
-                bars[place(i)].fill(S::one());
-            }
+    /// As [`Compiled::size`].
+    pub fn size(&self) -> (usize, usize) {
+        self.paths.size()
+    }
+
+    /// The values at `x`; their derivatives are put into `rows`, those of a result one after the other. Records anew if `x` takes
+    /// another branch.
+    ///
+    /// # Panics
+    /// As `f`, if `x` has not the length of the recorded point, and if `rows` has not `M` times that.
+    #[track_caller]
+    pub fn values_and_jacobian(&mut self, x: &[S], rows: &mut [S]) -> [S; M] {
+        check(&self.paths, "values_and_jacobian", [x.len(), rows.len()], [1, M]);
+        let mut values = [S::zero(); M];
+        let Self { f, paths } = self;
+        paths.one_or_new(&mut Batch { x, values: &mut values, rows }, |x| recorded(&*f, x));
+        values
+    }
+
+    /// As [`values_and_jacobian`](Self::values_and_jacobian) for points that take a recorded path.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Branch`] if `x` takes none of the paths that are kept; then `rows` is as before.
+    ///
+    /// # Panics
+    /// If the lengths do not fit.
+    #[track_caller]
+    pub fn try_values_and_jacobian(&mut self, x: &[S], rows: &mut [S]) -> Result<[S; M], Error> {
+        check(&self.paths, "try_values_and_jacobian", [x.len(), rows.len()], [1, M]);
+        let mut values = [S::zero(); M];
+        match self.paths.one(&mut Batch { x, values: &mut values, rows }) {
+            true => Ok(values),
+            false => Err(branch("values_and_jacobian")),
         }
-        let (mut p, mut q) = ([S::zero(); LANES], [S::zero(); LANES]);
-        let (p, q) = (&mut p[..points], &mut q[..points]);
-        for (k, step) in steps.iter().enumerate().rev() {
-            let (below, here) = bars.split_at_mut((inputs + k) * points);
-            let (y, y_bar) = (&all[(inputs + k) * points..(inputs + k + 1) * points], &here[..points]);
-            if y_bar.iter().all(|bar| bar.nothing()) {
-                continue;
-            }
-            step.op.pull(Pull { a: &all[place(step.a)], b: &all[place(step.b)], y, y_bar }, p, q);
-            // Add, never assign: a value used twice receives one cotangent per use.
-            below[place(step.a)].iter_mut().zip(&*p).for_each(|(bar, p)| *bar += *p);
-            below[place(step.b)].iter_mut().zip(&*q).for_each(|(bar, q)| *bar += *q);
-        }
-        for (k, gradient) in gradients.iter_mut().enumerate() {
-            *gradient = bars[k % inputs * points + k / inputs];
-        }
+    }
+
+    /// The same at several points: `M` values for each in `values`, and its `M` rows in `rows`, one point after the other.
+    ///
+    /// ```
+    /// use chainrule::scalar::CompiledMany;
+    /// let mut f = CompiledMany::record(|x| [x[0].square(), x[0].exp()], &[1.0]);
+    /// let (mut y, mut rows) = ([0.0; 4], [0.0; 4]);
+    /// f.values_and_jacobians(&[0.0, 3.0], &mut y, &mut rows);
+    /// assert_eq!((&y[..3], rows[2]), (&[0.0, 1.0, 9.0][..], 6.0));
+    /// ```
+    ///
+    /// # Panics
+    /// As `f`, and if the lengths do not fit.
+    #[track_caller]
+    pub fn values_and_jacobians(&mut self, x: &[S], values: &mut [S], rows: &mut [S]) {
+        let points = values.len() / M.max(1);
+        same_length("values_and_jacobians", "values", values.len(), points * M);
+        check(&self.paths, "values_and_jacobians", [x.len(), rows.len()], [points, M]);
+        let Self { f, paths } = self;
+        paths.many(points, &mut Batch { x, values, rows }, |x| recorded(&*f, x));
     }
 }
 
 #[track_caller]
-fn recorded<S: Scalar + Base, G>(f: &G, x: &[S]) -> (Program<S>, Operand<S>)
+fn check<S: Scalar + Programs>(paths: &Paths<S>, function: &str, [x, rows]: [usize; 2], [points, results]: [usize; 2]) {
+    same_length(function, "x", x, points * paths.inputs());
+    same_length(function, "gradient", rows, points * results * paths.inputs());
+}
+
+#[cold]
+fn branch(twin: &str) -> Error {
+    let text = format!(
+        "scalar::Compiled: the point takes another branch than the recorded one\nhelp: `{twin}` records anew at such points"
+    );
+    Error::new(ErrorKind::Branch, text)
+}
+
+#[track_caller]
+fn recorded<S: Scalar + Programs, G, const M: usize>(f: G, x: &[S]) -> Path<S>
 where
-    G: for<'t> Fn(&[Trace<'t, S>]) -> Trace<'t, S>,
+    G: for<'t> Fn(&[Trace<'t, S>]) -> [Trace<'t, S>; M],
 {
-    let inputs = u32::try_from(x.len()).expect("at most 2^32 variables");
-    let recorder = Recorder(RefCell::new(Program { inputs: x.len(), steps: vec![], guards: vec![] }));
-    let x: Vec<_> = (0..inputs).zip(x).map(|(i, &v)| Trace { v, i, tape: Some(&recorder) }).collect();
-    let y = f(&x);
-    let result = match y.tape {
-        Some(tape) if !std::ptr::eq(tape, &recorder) => super::tape::foreign(),
-        Some(_) => Operand::Result(y.i),
-        None => Operand::Constant(y.v),
+    let recorder = Recorder::new(x.len());
+    let answers = {
+        let x: Vec<_> = (0..).zip(x).map(|(i, &v)| Trace::input(&recorder, i, v)).collect();
+        f(&x).map(|y| y.answer(&recorder))
     };
-    (recorder.0.into_inner(), result)
+    lower(recorder.into_notes(), &answers)
 }

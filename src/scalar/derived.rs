@@ -1,6 +1,10 @@
 //! What numbers with a derivative beside their value have in common; a [`Trace`](super::Trace) keeps guards instead.
 use super::{Dual, Jet, Scalar, Trace, Var};
-use crate::{formula::Formula, real::Base};
+use crate::{
+    formula::Formula,
+    kernel::{Programs, Relation},
+};
+use std::cmp::Ordering;
 
 macro_rules! beside_the_value { ([$($g:tt)*] $t:ty) => {
     impl<$($g)*> $t {
@@ -12,8 +16,19 @@ macro_rules! beside_the_value { ([$($g:tt)*] $t:ty) => {
 
         /// What only the values decide.
         #[inline(always)]
-        pub(super) fn asks2<T>(self, b: Self, question: fn(S, S) -> T) -> T {
+        pub(super) fn compares(self, b: Self, _: Relation, question: fn(S, S) -> bool) -> bool {
             question(self.v, b.v)
+        }
+
+        #[inline(always)]
+        pub(super) fn ordering(self, b: Self) -> Option<Ordering> {
+            self.v.partial_cmp(&b.v)
+        }
+
+        /// The value alone, also of what is inside.
+        #[inline(always)]
+        pub(super) fn without_derivative(self) -> Self {
+            Self::constant(self.v.detach())
         }
 
         /// A function whose derivative is 0.
@@ -46,5 +61,5 @@ macro_rules! with_constants { ([$($g:tt)*] $t:ty) => {
         }
     }
 } }
-with_constants! { ['t, S: Scalar + Base] Trace<'t, S> }
+with_constants! { ['t, S: Scalar + Programs] Trace<'t, S> }
 with_constants! { [S: Scalar, const N: usize] Jet<N, S> }

@@ -1,6 +1,6 @@
 //! The functions as inherent methods, so that a closure needs no import.
 use super::{Dual, Jet, Scalar, Trace, Var};
-use crate::{formula::*, real::Base};
+use crate::{formula::*, kernel::Programs};
 use num_traits::Float;
 
 macro_rules! rows { ([$($g:tt)*] $t:ty) => {
@@ -225,7 +225,7 @@ macro_rules! methods { ([$($g:tt)*] $t:ty) => {
         /// The value as a constant, at every level: no derivative passes.
         #[inline]
         pub fn detach(self) -> Self {
-            self.piecewise(S::detach)
+            self.without_derivative()
         }
         /// A formula of one's own, with its own derivative: see [`Scalar::apply`].
         #[inline]
@@ -240,10 +240,10 @@ macro_rules! methods { ([$($g:tt)*] $t:ty) => {
     }
 } }
 rows! { ['t, S: Scalar] Var<'t, S> }
-rows! { ['t, S: Scalar + Base] Trace<'t, S> }
+rows! { ['t, S: Scalar + Programs] Trace<'t, S> }
 rows! { [S: Scalar, const N: usize] Dual<S, N> }
 rows! { [S: Scalar, const N: usize] Jet<N, S> }
 methods! { ['t, S: Scalar] Var<'t, S> }
-methods! { ['t, S: Scalar + Base] Trace<'t, S> }
+methods! { ['t, S: Scalar + Programs] Trace<'t, S> }
 methods! { [S: Scalar, const N: usize] Dual<S, N> }
 methods! { [S: Scalar, const N: usize] Jet<N, S> }

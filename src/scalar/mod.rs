@@ -31,8 +31,8 @@
 //! In a loop, [`Tape::value_and_grad`] allocates nothing after its first call. [`Var`], [`Dual`] and [`Jet`] are numbers like f64, so
 //! they nest: any order of derivative, forward over reverse or reverse over reverse.
 //!
-//! [`Compiled`] records a program once and repeats it at other points, several at a time, with its branches as guards. [`scope`] and
-//! [`sum_over`] sweep a part at once, so that long sums stay short on the tape.
+//! [`Compiled`] and [`CompiledMany`] record a program once and repeat it at other points, many at a time, with its branches as
+//! guards. [`scope`] and [`sum_over`] sweep a part at once, so that long sums stay short on the tape.
 //!
 //! Every derivative stands once, in the table of [`formula`](crate::formula), from which the ops of tensors come, too.
 //! Numbers and tensors do not mix; what works on many numbers at once is faster as tensors ([`transform`](crate::transform)).
@@ -41,18 +41,24 @@ mod derive;
 mod derived;
 mod dual;
 mod jet;
+mod lower;
 mod methods;
 mod number;
 mod operators;
+mod paths;
+mod recorder;
+mod schedule;
 mod scope;
 mod series;
 mod sweep;
+mod symbol;
 mod tape;
 mod trace;
 mod traits;
+mod unwind;
 mod var;
 
-pub use compiled::Compiled;
+pub use compiled::{Compiled, CompiledMany};
 pub use derive::{directional, forward_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp};
 pub use dual::Dual;
 pub use jet::{Jet, derivatives, taylor};

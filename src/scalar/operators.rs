@@ -2,7 +2,7 @@
 use super::{Dual, Jet, Scalar, Trace, Var};
 use crate::{
     formula::{self, Div, Minus, Mul, Plus, Remainder},
-    real::Base,
+    kernel::Programs,
 };
 use std::{
     iter::{Product, Sum},
@@ -130,6 +130,6 @@ macro_rules! operators { ([$($g:tt)*] $t:ty) => {
     }
 } }
 operators! { ['t, S: Scalar] Var<'t, S> }
-operators! { ['t, S: Scalar + Base] Trace<'t, S> }
+operators! { ['t, S: Scalar + Programs] Trace<'t, S> }
 operators! { [S: Scalar, const N: usize] Dual<S, N> }
 operators! { [S: Scalar, const N: usize] Jet<N, S> }

@@ -1,6 +1,9 @@
 //! The traits of numbers: `num_traits`, and those that formulas are generic over, which makes every order of derivative.
 use super::{Dual, Jet, Scalar, Trace, Var, number::sealed};
-use crate::{formula::*, real::Base};
+use crate::{
+    formula::*,
+    kernel::{Programs, Relation},
+};
 use num_traits::{Bounded, Float, FloatConst, FromPrimitive, Num, NumCast, One, Signed, ToPrimitive, Zero};
 use std::{cmp::Ordering, fmt, num::FpCategory};
 
@@ -37,29 +40,29 @@ macro_rules! numbers { ([$($g:tt)*] $t:ty, $depth:expr) => {
     impl<$($g)*> PartialEq for $t {
         #[inline(always)]
         fn eq(&self, b: &Self) -> bool {
-            self.asks2(*b, |a, b| a == b)
+            self.compares(*b, Relation::Equal, |a, b| a == b)
         }
     }
     impl<$($g)*> PartialOrd for $t {
         #[inline(always)]
         fn partial_cmp(&self, b: &Self) -> Option<Ordering> {
-            self.asks2(*b, |a, b| a.partial_cmp(&b))
+            self.ordering(*b)
         }
         #[inline(always)]
         fn lt(&self, b: &Self) -> bool {
-            self.asks2(*b, |a, b| a < b)
+            self.compares(*b, Relation::Less, |a, b| a < b)
         }
         #[inline(always)]
         fn le(&self, b: &Self) -> bool {
-            self.asks2(*b, |a, b| a <= b)
+            self.compares(*b, Relation::LessEqual, |a, b| a <= b)
         }
         #[inline(always)]
         fn gt(&self, b: &Self) -> bool {
-            self.asks2(*b, |a, b| a > b)
+            self.compares(*b, Relation::Greater, |a, b| a > b)
         }
         #[inline(always)]
         fn ge(&self, b: &Self) -> bool {
-            self.asks2(*b, |a, b| a >= b)
+            self.compares(*b, Relation::GreaterEqual, |a, b| a >= b)
         }
     }
     impl<$($g)*> PartialEq<f64> for $t {
@@ -284,7 +287,7 @@ macro_rules! numbers { ([$($g:tt)*] $t:ty, $depth:expr) => {
     }
 } }
 numbers! { ['t, S: Scalar] Var<'t, S>, S::DEPTH + 1 }
-numbers! { ['t, S: Scalar + Base] Trace<'t, S>, 0 }
+numbers! { ['t, S: Scalar + Programs] Trace<'t, S>, 0 }
 numbers! { [S: Scalar, const N: usize] Dual<S, N>, S::DEPTH }
 numbers! { [S: Scalar, const N: usize] Jet<N, S>, S::DEPTH }
 

@@ -124,15 +124,16 @@ impl<'t, S: Scalar> Var<'t, S> {
             return self.join_nested(b, v, p, q);
         }
         // The pen is taken and put on every path: what is read from memory after two paths meet costs the time of a store and a load.
+        let bounded = moves_only::<O>() || bounded_by_value::<O>() && v.abs() < S::infinity();
         let mut pen = Pen::take();
         let y = if pen.holds(self.at, b.at) {
-            self.join(b, v, p, q, bounded_by_value::<O>(), &mut pen)
+            self.join(b, v, p, q, bounded, &mut pen)
         } else if b.at.is_none() {
             self.fold_with(v, p, moves_only::<O>(), &mut pen)
         } else if self.at.is_none() {
             b.fold_with(v, q, moves_only::<O>(), &mut pen)
         } else {
-            self.join(b, v, p, q, bounded_by_value::<O>(), &mut pen)
+            self.join(b, v, p, q, bounded, &mut pen)
         };
         pen.put();
         y

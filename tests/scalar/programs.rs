@@ -89,6 +89,7 @@ macro_rules! judge { ($($t:ty, [$($g:tt)*], $constant:expr, $erf:expr, $softplus
 judge! {
     scalar::Var<'t, S>, ['t, S: Scalar], |_, c: f64| c.into(), |x: Self| x.erf(), |x: Self| x.softplus(), |x: Self| -x.powi(2);
     scalar::Trace<'t, f64>, ['t], |_, c: f64| c.into(), |x: Self| x.erf(), |x: Self| x.softplus(), |x: Self| -x.powi(2);
+    scalar::Trace<'t, f32>, ['t], |_, c: f64| c.into(), |x: Self| x.erf(), |x: Self| x.softplus(), |x: Self| -x.powi(2);
     scalar::Dual<S, N>, [S: Scalar, const N: usize], |_, c: f64| c.into(), |x: Self| x.erf(), |x: Self| x.softplus(), |x: Self| -x.powi(2);
     scalar::Jet<N, S>, [S: Scalar, const N: usize], |_, c: f64| c.into(), |x: Self| x.erf(), |x: Self| x.softplus(), |x: Self| -x.powi(2);
     chainrule::prelude::Var<'t, f64>, ['t], |x: Self, c: f64| x * 0.0 + c, |x: Self| x.erf(), |x: Self| x.softplus(), |x: Self| -x.powi(2);
@@ -206,17 +207,9 @@ proptest! {
         // Forward mode of the crate, all directions at once and along one.
         let duals: Vec<_> = (0..INPUTS).map(|k| scalar::Dual::new(x[k], std::array::from_fn::<_, INPUTS, _>(|j| f64::from(j == k)))).collect();
         close("forward", &g, &run(&steps, &duals).tangent(), 1e-12)?;
-        // A program that was recorded elsewhere, replayed here and at other points.
-        let mut compiled = scalar::Compiled::record(|x| run(&steps, x), &[0.1; INPUTS]);
-        let points = [&x[..], &[0.3; INPUTS], &x].concat();
-        let (mut values, mut gradients) = ([0.0; 3], vec![0.0; 3 * INPUTS]);
-        compiled.values_and_grads(&points, &mut values, &mut gradients);
-        close("replayed value", &values[2..], &[value], 1e-12)?;
-        close("replayed", &gradients[..INPUTS], &g, 1e-12)?;
-        prop_assert_eq!(&gradients[..INPUTS], &gradients[2 * INPUTS..]);
-        let mut fresh = vec![0.0; INPUTS];
-        prop_assert_eq!(scalar::Compiled::record(|x| run(&steps, x), &x).value_and_grad(&x, &mut fresh), values[0]);
-        prop_assert_eq!((&fresh[..], compiled.recordings()), (&gradients[..INPUTS], 1));
+        // A program that was recorded elsewhere, replayed here and at other points, gives the bits of a recording.
+        replays::<f64>(&steps, &x)?;
+        replays::<f32>(&steps, &x)?;
         // A used tape gives the bits of a new one.
         let (mut tape, mut again) = (scalar::Tape::new(), vec![0.0; INPUTS]);
         tape.value_and_grad(|x| run(&steps[..steps.len() / 2], x), &x, &mut again);
@@ -283,6 +276,47 @@ proptest! {
         let short: Vec<_> = x.iter().zip(&v).map(|(&x, &v)| scalar::Jet::<2>::new(x, [v, 0.0])).collect();
         prop_assert_eq!(run(&steps, &short).coefficients(), &y.coefficients()[..3]);
     }
+}
+
+macro_rules! replays { ($($f:ident)*) => { $(
+    impl Replays for $f {
+        fn rounded(x: f64) -> $f {
+            x as $f
+        }
+        fn bits(self) -> u64 {
+            // A sum of two NaNs may be either of them.
+            if self.is_nan() { f64::NAN.to_bits() } else { f64::from(self).to_bits() }
+        }
+        fn replay(steps: &[Step], x: &[$f], values: &mut [$f], gradients: &mut [$f]) -> usize {
+            let mut compiled = scalar::Compiled::record(|x| run(steps, x), &[0.1; INPUTS]);
+            let (one, rest) = gradients.split_at_mut(INPUTS);
+            values[0] = compiled.value_and_grad(&x[..INPUTS], one);
+            compiled.values_and_grads(&x[INPUTS..], &mut values[1..], rest);
+            compiled.recordings()
+        }
+    }
+)* } }
+trait Replays: Scalar {
+    fn rounded(x: f64) -> Self;
+    fn bits(self) -> u64;
+    fn replay(steps: &[Step], x: &[Self], values: &mut [Self], gradients: &mut [Self]) -> usize;
+}
+replays! { f32 f64 }
+
+/// One point, then more than the lanes hold.
+fn replays<S: Replays>(steps: &[Step], x: &[f64]) -> Result<(), TestCaseError> {
+    const POINTS: usize = 40;
+    let at = |k: usize| x.iter().map(move |x| if k == 0 { *x } else { (x * k as f64 * 1.37).sin() * 1.5 });
+    let points: Vec<S> = (0..POINTS).flat_map(at).map(S::rounded).collect();
+    let (mut values, mut gradients) = ([S::zero(); POINTS], vec![S::zero(); POINTS * INPUTS]);
+    prop_assert_eq!(S::replay(steps, &points, &mut values, &mut gradients), 1);
+    let bits = |x: &[S]| x.iter().map(|x| x.bits()).collect::<Vec<_>>();
+    for (k, x) in points.chunks(INPUTS).enumerate() {
+        let (value, g) = scalar::value_and_grad(|x| run(steps, x), x);
+        prop_assert_eq!(value.bits(), values[k].bits(), "value at point {}", k);
+        prop_assert_eq!(bits(&g), bits(&gradients[k * INPUTS..][..INPUTS]), "gradient at point {}", k);
+    }
+    Ok(())
 }
 
 fn gradient<'t>(steps: &[Step], x: &[scalar::Var<'t>]) -> Vec<scalar::Var<'t>> {
