@@ -1,6 +1,6 @@
 //! The rest of the functions of single numbers, with their derivatives: what [`num_traits::Float`] has and the vocabulary
 //! of tensors has not. A row that tensors need, too, moves to the table of [`Elementwise`] and becomes an op.
-use super::{Elementwise, Mul, Neg, Number, Plain, gamma};
+use super::{Elementwise, Neg, Number, Plain, gamma};
 use crate::real::Base;
 use std::any::TypeId;
 
@@ -103,12 +103,6 @@ impl<O: Elementwise<N>, const N: usize> Formula<N> for O {
     fn partials<S: Functions>(self, x: [S; N], y: S) -> [S; N] {
         Elementwise::partials(self, x, y)
     }
-}
-
-/// Whether the partial derivatives of a formula are infinite only where its value is infinite or NaN.
-#[inline(always)]
-pub fn bounded_by_value<O: 'static>() -> bool {
-    moves_only::<O>() || TypeId::of::<O>() == TypeId::of::<Mul>()
 }
 
 /// Whether the partial derivatives of a formula are 1 or -1 everywhere.

@@ -4,7 +4,7 @@ use super::{
     tape::{More, Record, foreign, same_length},
 };
 use crate::{
-    formula::{Formula, bounded_by_value, moves_only},
+    formula::{Formula, moves_only},
     kernel::{Handle, Pen},
 };
 use std::fmt;
@@ -124,16 +124,16 @@ impl<'t, S: Scalar> Var<'t, S> {
             return self.join_nested(b, v, p, q);
         }
         // The pen is taken and put on every path: what is read from memory after two paths meet costs the time of a store and a load.
-        let bounded = moves_only::<O>() || bounded_by_value::<O>() && v.abs() < S::infinity();
+        let moves = moves_only::<O>();
         let mut pen = Pen::take();
         let y = if pen.holds(self.at, b.at) {
-            self.join(b, v, p, q, bounded, &mut pen)
+            self.join(b, v, p, q, moves, &mut pen)
         } else if b.at.is_none() {
-            self.fold_with(v, p, moves_only::<O>(), &mut pen)
+            self.fold_with(v, p, moves, &mut pen)
         } else if self.at.is_none() {
-            b.fold_with(v, q, moves_only::<O>(), &mut pen)
+            b.fold_with(v, q, moves, &mut pen)
         } else {
-            self.join(b, v, p, q, bounded, &mut pen)
+            self.join(b, v, p, q, moves, &mut pen)
         };
         pen.put();
         y
@@ -168,8 +168,8 @@ impl<'t, S: Scalar> Var<'t, S> {
         y
     }
 
-    /// A function of this number alone. The derivative of a handle is finite: one that is not becomes a record of its own, so that a
-    /// record's derivatives are plain products.
+    /// A function of this number alone. The derivative of a handle is finite: one that is not becomes a record of its own, so that sums
+    /// and differences record it as it is.
     #[inline(always)]
     fn fold_with(self, v: S, slope: S, moves: bool, pen: &mut Pen<Record<S>>) -> Self {
         let d = self.d * slope;
@@ -183,8 +183,8 @@ impl<'t, S: Scalar> Var<'t, S> {
     }
 
     #[inline(always)]
-    fn join(self, b: Self, v: S, p: S, q: S, bounded: bool, pen: &mut Pen<Record<S>>) -> Self {
-        let (d0, d1) = if bounded { (self.d * p, b.d * q) } else { self.d.chain2(p, b.d, q) };
+    fn join(self, b: Self, v: S, p: S, q: S, moves: bool, pen: &mut Pen<Record<S>>) -> Self {
+        let (d0, d1) = if moves { (self.d * p, b.d * q) } else { self.d.chain2(p, b.d, q) };
         if self.at == b.at {
             return Self { v, d: d0 + d1, ..self };
         }
