@@ -4,7 +4,7 @@ use crate::{
     objectives::{Number, Objective, Points},
     prototypes::{ProtoA, ProtoB, Replay},
 };
-use chainrule::scalar::{Compiled, Dual, Tape, Trace};
+use chainrule::scalar::{Compiled, CompiledMany, Dual, Tape, Trace};
 use std::array::from_fn;
 
 /// What a contestant is compared with.
@@ -35,7 +35,7 @@ pub(crate) struct Contestant<'a> {
 
 pub(crate) fn contestants<O: Objective>(f: &O) -> Vec<Contestant<'_>> {
     let mut all = ours(f);
-    all.extend(replaying(f));
+    all.push(replaying(f));
     match f.points().n {
         5 => all.push(forward::<5, O>(f)),
         6 => all.push(forward::<6, O>(f)),
@@ -102,16 +102,18 @@ fn forward<const N: usize, O: Objective>(f: &O) -> Contestant<'_> {
     })
 }
 
-fn replaying<O: Objective>(f: &O) -> Vec<Contestant<'_>> {
+fn replaying<O: Objective>(f: &O) -> Contestant<'_> {
     let points = f.points();
-    if points.m > 1 {
-        return vec![];
-    }
-    let (n, count) = (points.n, points.count);
-    let mut compiled = Compiled::record(|x: &[Trace<'_>]| one(f, x, false), &points.x[..n]);
-    let mut values = vec![0.0; count];
-    let run = move |all: &mut [f64]| compiled.values_and_grads(&points.x, &mut values, all);
-    vec![Contestant { kind: Kind::Replaying, name: "chainrule, replay", run: Box::new(run) }]
+    let (x, n, count) = (points.x, points.n, points.count);
+    let mut values = vec![0.0; points.m * count];
+    let run: Box<dyn FnMut(&mut [f64])> = if points.m == 1 {
+        let mut compiled = Compiled::record(|x: &[Trace<'_>]| one(f, x, false), &x[..n]);
+        Box::new(move |all| compiled.values_and_grads(&x, &mut values, all))
+    } else {
+        let mut compiled = CompiledMany::record(|x: &[Trace<'_>]| two::<_, _, 2>(f, x, false), &x[..n]);
+        Box::new(move |all| compiled.values_and_jacobians(&x, &mut values, all))
+    };
+    Contestant { kind: Kind::Replaying, name: "chainrule, replay", run }
 }
 
 fn prototypes<O: Objective>(f: &O) -> Vec<Contestant<'_>> {
