@@ -1,6 +1,6 @@
 //! Forward mode: a number with its derivatives in some directions.
 use super::Scalar;
-use crate::formula::Formula;
+use crate::formula::{Formula, moves_only};
 use std::{array::from_fn, fmt};
 
 /// A number with its derivatives in `N` directions, carried along.
@@ -57,7 +57,7 @@ impl<S: Scalar, const N: usize> Dual<S, N> {
         let x = self.v.number();
         let y = op.value([x]);
         let [slope] = op.partials([x], y);
-        self.fold(S::of(y), S::of(slope))
+        self.fold(S::of(y), S::of(slope), moves_only::<O>())
     }
 
     /// f(self, b).
@@ -67,8 +67,10 @@ impl<S: Scalar, const N: usize> Dual<S, N> {
         let y = op.value(x);
         let [p, q] = op.partials(x, y).map(S::of);
         let v = S::of(y);
-        let d = from_fn(|k| self.d[k] * p + b.d[k] * q);
-        if plain(&d) { Self { v, d } } else { Self { v, d: from_fn(|k| self.d[k].chain(p) + b.d[k].chain(q)) } }
+        if moves_only::<O>() || plain(p * q) {
+            return Self { v, d: from_fn(|k| self.d[k] * p + b.d[k] * q) };
+        }
+        Self { v, d: guarded(self.d, p, b.d, q) }
     }
 
     /// `f(self, c)` for a plain number.
@@ -77,7 +79,7 @@ impl<S: Scalar, const N: usize> Dual<S, N> {
         let x = [self.v.number(), <S as Scalar>::lit(c).number()];
         let y = op.value(x);
         let [p, _] = op.partials(x, y);
-        self.fold(S::of(y), S::of(p))
+        self.fold(S::of(y), S::of(p), moves_only::<O>())
     }
 
     /// `f(c, self)` for a plain number.
@@ -86,20 +88,29 @@ impl<S: Scalar, const N: usize> Dual<S, N> {
         let x = [<S as Scalar>::lit(c).number(), self.v.number()];
         let y = op.value(x);
         let [_, q] = op.partials(x, y);
-        self.fold(S::of(y), S::of(q))
+        self.fold(S::of(y), S::of(q), moves_only::<O>())
     }
 
     #[inline(always)]
-    fn fold(self, v: S, slope: S) -> Self {
-        let d = self.d.map(|d| d * slope);
-        if plain(&d) { Self { v, d } } else { Self { v, d: self.d.map(|d| d.chain(slope)) } }
+    fn fold(self, v: S, slope: S, moves: bool) -> Self {
+        if moves || plain(slope) {
+            return Self { v, d: self.d.map(|d| d * slope) };
+        }
+        Self { v, d: guarded(self.d, slope, [S::zero(); N], S::zero()) }
     }
 }
 
-/// Whether plain products are those of the chain rule, in which zero wins: they differ only where they are NaN.
+/// Whether products with a slope are those of the chain rule, in which zero wins: a slope that is neither 0 nor infinite makes no
+/// other number of a zero or of an infinite derivative. (Neither are two, if their product is not.)
 #[inline(always)]
-fn plain<S: Scalar>(d: &[S]) -> bool {
-    S::PLAIN && !d.iter().fold(false, |nan, d| nan | d.is_nan())
+fn plain<S: Scalar>(slope: S) -> bool {
+    S::PLAIN && slope.abs() < S::infinity() && slope != S::zero()
+}
+
+/// The derivatives by products in which zero wins. Out of line: where two ways to them meet, vectors would go through memory.
+#[inline(never)]
+fn guarded<S: Scalar, const N: usize>(d: [S; N], p: S, e: [S; N], q: S) -> [S; N] {
+    from_fn(|k| d[k].chain(p) + e[k].chain(q))
 }
 
 impl<S: Scalar, const N: usize> fmt::Debug for Dual<S, N> {
