@@ -198,23 +198,15 @@ std::string of_a_child(const std::function<void(std::FILE *)> &work) {
 // The sum of an objective's gradients, and lines `TIME NAME` unless only the sums are wanted.
 template <template <class> class F>
 void measure_here(const Options &options, std::vector<Contestant> (*contestants)(const Points &), std::FILE *out) {
-    F<double> f;
-    const Points p = f.points();
+    const Points p = F<double>().points();
     auto all = contestants(p);
     std::vector<double> gradients(p.count * p.n * p.m);
     std::fprintf(out, "%.17g\n", agree(all, gradients, F<double>::NAME));
     if (options.sums || !options.check.empty()) return;
-    std::vector<std::function<void()>> runs = {[&] {
-        double y[2];
-        for (int i = 0; i < p.count; i++) {
-            f.eval(&p.x[i * p.n], y);
-            asm volatile("" : : "r"(y) : "memory"); // the results count as used
-        }
-    }};
+    std::vector<std::function<void()>> runs;
     for (Contestant &contestant : all) runs.push_back([&] { contestant.run(gradients.data()); });
     const auto times = medians(runs, options);
-    if (contestants == point_by_point<F>) std::fprintf(out, "%.17g C++, plain\n", times[0]);
-    for (std::size_t i = 0; i < all.size(); i++) std::fprintf(out, "%.17g %s\n", times[i + 1], all[i].name.c_str());
+    for (std::size_t i = 0; i < all.size(); i++) std::fprintf(out, "%.17g %s\n", times[i], all[i].name.c_str());
 }
 
 template <template <class> class F>
