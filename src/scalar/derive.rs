@@ -61,7 +61,7 @@ where
     let mut rows = vec![vec![S::zero(); x.len()]; y.len()];
     for (y, rows) in y.chunks(WIDE).zip(rows.chunks_mut(WIDE)) {
         let outputs: Vec<_> = y.iter().enumerate().map(|(k, &y)| (y, unit(k))).collect();
-        tape.0.sweep(&outputs, 0, |bars: &[[S; WIDE]]| {
+        tape.0.sweep(&outputs, 0, false, |bars: &[[S; WIDE]]| {
             for (k, row) in rows.iter_mut().enumerate() {
                 row.iter_mut().zip(bars).for_each(|(d, bar)| *d = bar[k]);
             }
@@ -90,7 +90,7 @@ where
     let y = f(&tape.vars(x));
     same_length("vjp", "y_bar", y_bar.len(), y.len());
     let outputs: Vec<_> = y.iter().zip(y_bar).map(|(&y, &y_bar)| (y, [y_bar])).collect();
-    let x_bar = tape.0.sweep(&outputs, 0, |bars| bars[..x.len()].as_flattened().to_vec());
+    let x_bar = tape.0.sweep(&outputs, 0, false, |bars| bars[..x.len()].as_flattened().to_vec());
     (y.into_iter().map(Var::value).collect(), x_bar)
 }
 

@@ -1,7 +1,7 @@
 //! Sub-computations that are swept at once (preaccumulation): what stays of them is a record for each of their inputs.
 use super::{
     Scalar, Var,
-    sweep::guarded,
+    sweep::{guarded, zeros},
     tape::{Memory, Record, foreign},
 };
 
@@ -65,14 +65,14 @@ where
     let mut total = S::zero();
     let result = inner.with_vars(inputs.iter().map(|x| x.v), |tape, x| {
         let mut bars = tape.0.more.bars.take();
-        bars.clear();
-        bars.resize(x.len(), S::zero());
         for term in terms {
             let y = f(x, term);
             total += y.v;
             tape.0.add_swept(y, x.len(), &mut bars);
         }
-        let result = combination(total, inputs, &bars);
+        let bars_of_inputs = zeros(&mut bars, x.len());
+        let result = combination(total, inputs, bars_of_inputs);
+        bars_of_inputs.fill(S::zero());
         tape.0.more.bars.replace(bars);
         result
     });
@@ -85,11 +85,10 @@ impl<S: Scalar> Memory<S> {
     #[track_caller]
     fn add_swept(&self, y: Var<'_, S>, inputs: usize, bars: &mut Vec<S>) {
         if self.owns(&y) {
-            bars.resize(inputs.max(y.at.index() as usize + 1), S::zero());
+            let bars = zeros(bars, inputs.max(y.at.index() as usize + 1));
             bars[y.at.index() as usize] += y.d;
             // No second try, as in `sweep`: the terms before are in the sums already.
-            self.pass(bars.as_chunks_mut::<1>().0, inputs, guarded);
-            bars.truncate(inputs);
+            self.pass::<false, 1>(bars.as_chunks_mut().0, inputs, guarded);
         }
         self.truncate(inputs);
     }

@@ -7,22 +7,20 @@ use std::{array::from_fn, cell::Cell};
 
 impl<S: Scalar> Memory<S> {
     /// One pass over the records from the last one down to `stop`, from the cotangents of the outputs to those of every record, for
-    /// `read`: `M` of each, since reading the records is what takes the time.
+    /// `read`: `M` of each, since reading the records is what takes the time. Without `keep` those of the variables alone.
     #[track_caller]
     pub(super) fn sweep<const M: usize, R>(
         &self,
         outputs: &[(Var<'_, S>, [S; M])],
         stop: usize,
+        keep: bool,
         read: impl FnOnce(&[[S; M]]) -> R,
     ) -> R {
         let outputs = || outputs.iter().filter(|(y, _)| self.owns(y));
         let end = outputs().map(|(y, _)| y.at.index() as usize + 1).max().unwrap_or(0).max(self.more.inputs.get());
         let stop = stop.max(self.more.inputs.get()).min(end);
         let mut room = self.more.bars.take();
-        room.clear();
-        room.reserve_exact(end * M);
-        room.resize(end * M, S::zero());
-        let (bars, _) = room.as_chunks_mut();
+        let bars = zeros(&mut room, end * M).as_chunks_mut().0;
         let seed = |bars: &mut [[S; M]]| {
             for (y, y_bar) in outputs() {
                 let bar = &mut bars[y.at.index() as usize];
@@ -33,14 +31,20 @@ impl<S: Scalar> Memory<S> {
         // Zero wins in the chain rule, but a product with a zero is another number only where it is NaN, and a NaN reaches
         // the end of the sweep: so the sweep with plain products is right if none arrived.
         if S::PLAIN {
-            self.pass(bars, stop, |y_bar, d0, d1| (y_bar * d0, y_bar * d1));
+            let plain = |y_bar, d0, d1| (y_bar * d0, y_bar * d1);
+            if keep { self.pass::<true, M>(bars, stop, plain) } else { self.pass::<false, M>(bars, stop, plain) }
         }
         if !S::PLAIN || bars[..stop].as_flattened().iter().any(|bar| bar.is_nan()) {
             bars.fill([S::zero(); M]);
             seed(bars);
-            self.pass(bars, stop, guarded);
+            self.pass::<true, M>(bars, stop, guarded);
+            let result = read(bars);
+            bars.fill([S::zero(); M]);
+            self.more.bars.replace(room);
+            return result;
         }
         let result = read(bars);
+        bars[..if keep { end } else { stop }].fill([S::zero(); M]);
         self.more.bars.replace(room);
         result
     }
@@ -54,16 +58,28 @@ impl<S: Scalar> Memory<S> {
         !y.is_constant()
     }
 
-    /// Gives the cotangent of each record from `stop` on to the records it was made of.
+    /// Gives the cotangent of each record from `stop` on to the records it was made of. With `KEEP` it stays in `bars`, for those who
+    /// ask for derivatives with respect to the record itself; else it is 0 there after, for the next sweep.
     #[inline(always)]
-    pub(super) fn pass<const M: usize>(
+    pub(super) fn pass<const KEEP: bool, const M: usize>(
         &self,
         bars: &mut [[S; M]],
         stop: usize,
         products: impl Fn(S, S, S) -> (S, S) + Copy,
     ) {
-        self.pieces_backwards(stop..bars.len().max(stop), |start, records| give(records, bars, start, products));
+        self.pieces_backwards(stop..bars.len().max(stop), |start, records| {
+            give::<_, KEEP, M>(records, bars, start, products)
+        });
     }
+}
+
+/// As many zeros of a room that holds nothing else.
+pub(super) fn zeros<S: Scalar>(room: &mut Vec<S>, len: usize) -> &mut [S] {
+    if len > room.len() {
+        room.reserve_exact(len - room.len());
+        room.resize(len, S::zero());
+    }
+    &mut room[..len]
 }
 
 /// Two products of the chain rule, in which zero wins.
@@ -81,7 +97,7 @@ fn add<S: Scalar, const M: usize>(to: &mut [S; M], x: [S; M]) {
 
 /// A sweep over some records, of which the first one is number `start`.
 #[inline(always)]
-fn give<S: Scalar, const M: usize>(
+fn give<S: Scalar, const KEEP: bool, const M: usize>(
     records: &[Cell<Record<S>>],
     bars: &mut [[S; M]],
     start: usize,
@@ -94,7 +110,7 @@ fn give<S: Scalar, const M: usize>(
         k -= 1;
         let bar = &mut bars[k];
         let y_bar: [S; M] = from_fn(|m| bar[m] + carry[m]);
-        *bar = y_bar; // read where derivatives with respect to this record are asked for
+        *bar = if KEEP { y_bar } else { [S::zero(); M] };
         carry = [S::zero(); M];
         if (0..M).all(|m| y_bar[m].nothing()) {
             continue;

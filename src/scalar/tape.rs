@@ -29,7 +29,7 @@ pub(super) type Memory<S> = Records<Record<S>, More<S>>;
 pub(super) struct More<S: Scalar> {
     /// How many variables were made before the first operation.
     pub(super) inputs: Cell<usize>,
-    /// Room for the sweep, kept.
+    /// Room for the sweep, kept: all zeros.
     pub(super) bars: RefCell<Vec<S>>,
     /// Room for the inputs of [`value_and_grad`](Tape::value_and_grad), kept: always empty.
     room: Vec<Slot<S>>,
@@ -136,7 +136,7 @@ impl<S: Scalar> Tape<S> {
         same_length("value_and_grad", "gradient", gradient.len(), x.len());
         self.with_vars(x.iter().copied(), |tape, x| {
             let y = f(x);
-            tape.0.sweep(&[(y, [S::one()])], 0, |bars| gradient.copy_from_slice(bars[..x.len()].as_flattened()));
+            tape.0.sweep(&[(y, [S::one()])], 0, false, |bars| gradient.copy_from_slice(bars[..x.len()].as_flattened()));
             y.value()
         })
     }
@@ -166,7 +166,7 @@ impl<S: Scalar> Tape<S> {
                 k += 1;
                 (y, unit(k - 1))
             });
-            tape.0.sweep(&outputs, 0, |bars: &[[S; M]]| {
+            tape.0.sweep(&outputs, 0, false, |bars: &[[S; M]]| {
                 for (k, row) in rows.chunks_exact_mut(x.len().max(1)).enumerate() {
                     row.iter_mut().zip(bars).for_each(|(d, bar)| *d = bar[k]);
                 }

@@ -89,15 +89,18 @@ impl<'t, S: Scalar> Var<'t, S> {
             gradient.fill(S::zero());
             return;
         };
-        let mut stop = usize::MAX;
+        let (mut stop, mut keep) = (usize::MAX, false);
         for x in x {
             match () {
                 () if x.is_constant() || x.d != S::one() => unpinned(),
                 () if !x.at.beside(self.at) => foreign(),
-                () => stop = stop.min(x.at.index() as usize + 1),
+                () => {
+                    stop = stop.min(x.at.index() as usize + 1);
+                    keep |= x.at.index() as usize >= tape.more.inputs.get();
+                }
             }
         }
-        tape.sweep(&[(self, [S::one()])], stop, |bars| {
+        tape.sweep(&[(self, [S::one()])], stop, keep, |bars| {
             for (gradient, x) in gradient.iter_mut().zip(x) {
                 *gradient = bars.get(x.at.index() as usize).map_or_else(S::zero, |bar| bar[0]);
             }
