@@ -1,4 +1,6 @@
 //! Derivatives of functions of single numbers.
+#[path = "scalar/arena.rs"]
+mod arena;
 #[path = "scalar/checks.rs"]
 mod checks;
 #[path = "scalar/closed_forms.rs"]

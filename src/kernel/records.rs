@@ -1,10 +1,9 @@
 //! The memory of tapes of single numbers: records, one after the other, and the handles that name them.
 //!
 //! An operation of two numbers takes few nanoseconds, so where the next record goes is kept in thread-local memory: reached through a
-//! handle, the count of records would be read right after it was written, once for each record, which alone costs as much as
-//! everything else (lorenz: 104 µs of recording, 69 with this). Each thread knows its tapes by a seat: a handle holds the number of the
-//! seat beside that of the record. A handle borrows its `Records`, and cannot leave the thread; so where a handle is, the seat is taken
-//! by the same `Records`, at the same address.
+//! handle, the count of records would be read right after it was written, once for each record, a chain that takes as long as everything
+//! else (docs/decisions/009). Each thread knows its tapes by a seat: a handle holds the number of the seat beside that of the record. A
+//! handle borrows its `Records` and cannot leave the thread; so where a handle is, its seat is theirs, and they are where they were.
 #![allow(unsafe_code)]
 use std::{
     cell::{Cell, RefCell, UnsafeCell},
