@@ -143,7 +143,7 @@ impl<'t, R: Stored, X> Handle<'t, R, X> {
         let seat = (self.at >> 32) as usize;
         let at = SEATS.with_borrow(|seats| Some(seats.taken[seat.checked_sub(1)?].at));
         // SAFETY: a handle is made by `Records` of its types alone, which it borrows for 't: they are alive and have not moved since
-        // they took the seat (`activate` notes the address before there is a handle). No other can have taken the seat
+        // they made it (`activate` notes the address, by the borrow that the handle has). No other can have taken the seat
         // (`Seats` gives away what is free), and a handle does not leave its thread: it is not `Send`, as `Records` is not `Sync`.
         at.map(|at| unsafe { &*at.cast() })
     }
@@ -280,19 +280,20 @@ impl<R: Stored, X> Records<R, X> {
         !handle.is_none() && (handle.at ^ self.mark()) >> 32 == 0
     }
 
-    /// The handle of a record.
+    /// Handles of the first records.
     #[inline]
-    pub fn handle(&self, index: u32) -> Handle<'_, R, X> {
-        if head!(R, seat) != self.mark() {
-            self.activate();
-        }
-        Handle { at: head!(R, seat) | u64::from(index), of: PhantomData }
+    pub fn handles(&self, count: usize) -> impl Iterator<Item = Handle<'_, R, X>> {
+        self.activate();
+        let seat = head!(R, seat);
+        let count = u32::try_from(count).expect("at most 2^32 variables");
+        (0..count).map(move |index| Handle { at: seat | u64::from(index), of: PhantomData })
     }
 
     /// A new record.
     #[inline]
     pub fn push(&self, record: R) -> Handle<'_, R, X> {
-        let here = self.handle(0);
+        self.activate();
+        let here = Handle { at: head!(R, seat), of: PhantomData };
         here.push(here, record, || unreachable!("one tape"))
     }
 
@@ -331,15 +332,17 @@ impl<R: Stored, X> Records<R, X> {
             let here = ptr::from_ref(self).cast();
             let seat = self.seat.get();
             let seated = seats.taken.get(seat).is_some_and(|s| s.id == self.id);
-            if seated && seats.taken[seat].at == here && head!(R, seat) == self.mark() {
+            if seated {
+                // Also where it did not move: what was noted came of another borrow, which may have ended.
+                seats.taken[seat].at = here;
+            }
+            if seated && head!(R, seat) == self.mark() {
                 return;
             }
             if head!(R, seat) != NOBODY {
                 seats.taken[(head!(R, seat) >> 32) as usize - 1].len = head!(R, len);
             }
-            if seated {
-                seats.taken[seat].at = here;
-            } else {
+            if !seated {
                 self.seat.set(seats.take(Seat { id: self.id, at: here, len: 0 }));
             }
             head!(R, len = seats.taken[self.seat.get()].len);

@@ -183,11 +183,12 @@ impl<S: Scalar> Tape<S> {
         f: impl for<'t> FnOnce(&'t Self, &[Var<'t, S>]) -> R,
     ) -> R {
         let room = std::mem::take(&mut self.0.more.room);
-        self.start(x.len());
+        let n = x.len();
+        self.start(n);
         let tape = &*self;
         // Collecting what a vector gave keeps its memory: the element types have one layout.
         let mut vars: Vec<Var<'_, S>> = room.into_iter().map(|_| unreachable!("an empty room")).collect();
-        vars.extend((0..).zip(x).map(|(i, x)| Var::node(x, tape.0.handle(i))));
+        vars.extend(x.zip(tape.0.handles(n)).map(|(x, at)| Var::node(x, at)));
         let result = f(tape, &vars);
         vars.clear();
         self.0.more.room = vars.into_iter().map(|x| Slot { v: x.v, d: x.d, at: 0 }).collect();
