@@ -41,6 +41,8 @@ const NOBODY: u64 = u64::MAX << 32;
 /// The tapes of a thread.
 #[derive(Default)]
 struct Seats {
+    /// Of the thread; 0 before its first seat is taken.
+    thread: u64,
     taken: Vec<Seat>,
     free: Vec<usize>,
 }
@@ -58,7 +60,13 @@ thread_local! {
     static HEADS: [Head; DEPTHS] = const {
         [const { Head { seat: Cell::new(NOBODY), len: Cell::new(0), end: Cell::new(0), base: Cell::new(ptr::null_mut()) } }; DEPTHS]
     };
-    static SEATS: RefCell<Seats> = const { RefCell::new(Seats { taken: Vec::new(), free: Vec::new() }) };
+    static SEATS: RefCell<Seats> = const { RefCell::new(Seats { thread: 0, taken: Vec::new(), free: Vec::new() }) };
+}
+
+/// A number that nothing else has, and not 0.
+fn fresh() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Relaxed) + 1
 }
 
 /// Reads or writes a field of the head for `R`.
@@ -80,7 +88,9 @@ const fn depth<R: Stored>() -> usize {
 /// recording: a doubling vector would hold three times its length while it grows. `more` is what the owner keeps beside them.
 pub struct Records<R: Stored, X> {
     id: u64,
-    /// This thread's seat, if `id` is there.
+    /// The thread where they took their last seat; 0 for none.
+    thread: Cell<u64>,
+    /// Their seat there.
     seat: Cell<usize>,
     first: Vec<Cell<R>>,
     /// Written through the head only.
@@ -238,16 +248,21 @@ impl<R: Stored> Pen<R> {
 impl<R: Stored, X> Records<R, X> {
     /// None.
     pub fn new(more: X) -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        let id = LAST.fetch_add(1, Relaxed) + 1;
         let first = vec![Cell::new(R::nothing()); FIRST];
-        Self { id, seat: Cell::new(usize::MAX), first, further: UnsafeCell::default(), longest: Cell::new(0), more }
+        Self {
+            id: fresh(),
+            thread: Cell::new(0),
+            seat: Cell::new(usize::MAX),
+            first,
+            further: UnsafeCell::default(),
+            longest: Cell::new(0),
+            more,
+        }
     }
 
-    /// How many there are.
+    /// How many there are: none after they came from another thread.
     pub fn count(&self) -> usize {
-        let here =
-            SEATS.with_borrow(|seats| seats.taken.get(self.seat.get()).filter(|s| s.id == self.id).map(|s| s.len));
+        let here = SEATS.with_borrow(|seats| self.seated(seats).then(|| seats.taken[self.seat.get()].len));
         here.map_or(0, |len| if head!(R, seat) == self.mark() { head!(R, len) } else { len })
     }
 
@@ -326,12 +341,17 @@ impl<R: Stored, X> Records<R, X> {
         (self.seat.get() as u64).wrapping_add(1) << 32
     }
 
+    /// Whether their seat is one of this thread. The number of the seat alone does not say so, nor that they were here before.
+    fn seated(&self, seats: &Seats) -> bool {
+        self.thread.get() != 0 && self.thread.get() == seats.thread
+    }
+
     /// Takes this thread's head, and a seat if it has none here.
     fn activate(&self) {
         SEATS.with_borrow_mut(|seats| {
             let here = ptr::from_ref(self).cast();
             let seat = self.seat.get();
-            let seated = seats.taken.get(seat).is_some_and(|s| s.id == self.id);
+            let seated = self.seated(seats);
             if seated {
                 // Also where it did not move: what was noted came of another borrow, which may have ended.
                 seats.taken[seat].at = here;
@@ -343,7 +363,9 @@ impl<R: Stored, X> Records<R, X> {
                 seats.taken[(head!(R, seat) >> 32) as usize - 1].len = head!(R, len);
             }
             if !seated {
-                self.seat.set(seats.take(Seat { id: self.id, at: here, len: 0 }));
+                let came = self.thread.get() != 0;
+                self.seat.set(seats.take(Seat { id: self.id, at: here, len: 0 }, came));
+                self.thread.set(seats.thread);
             }
             head!(R, len = seats.taken[self.seat.get()].len);
             head!(R, seat = self.mark());
@@ -382,8 +404,13 @@ impl<R: Stored, X> Records<R, X> {
 }
 
 impl Seats {
-    fn take(&mut self, seat: Seat) -> usize {
-        let k = self.free.pop().unwrap_or(self.taken.len());
+    /// The seat of `Records` that have none now: that of their last stay, if they `came` back, or any.
+    fn take(&mut self, seat: Seat, came: bool) -> usize {
+        if self.thread == 0 {
+            self.thread = fresh();
+        }
+        let last = if came { self.taken.iter().position(|s| s.id == seat.id) } else { None };
+        let k = last.or_else(|| self.free.pop()).unwrap_or(self.taken.len());
         if k == self.taken.len() {
             self.taken.push(seat);
         }
@@ -400,7 +427,7 @@ impl<R: Stored, X> Drop for Records<R, X> {
         let _ = SEATS.try_with(|seats| {
             let Ok(mut seats) = seats.try_borrow_mut() else { return };
             let seat = self.seat.get();
-            if seats.taken.get(seat).is_some_and(|s| s.id == self.id) {
+            if self.seated(&seats) {
                 seats.taken[seat].id = 0;
                 seats.free.push(seat);
                 if head!(R, seat) == mark {

@@ -52,6 +52,8 @@ pub(super) struct More<S: Scalar> {
 ///     assert_eq!(z.grads_of(&[x, y]), [3.0 + 4.0 * x.value(), x.value()]);
 /// }
 /// ```
+/// A tape may be sent to another thread; there, and when it comes back, it starts anew.
+///
 /// A handle cannot outlive its recording:
 /// ```compile_fail,E0502
 /// use chainrule::scalar::Tape;
@@ -94,9 +96,10 @@ impl<S: Scalar> Tape<S> {
     #[inline]
     pub fn var(&self, x: S) -> Var<'_, S> {
         let at = self.0.push(Record::nothing());
-        let inputs = &self.0.more.inputs;
-        if inputs.get() == at.index() as usize {
-            inputs.set(inputs.get() + 1);
+        let (inputs, index) = (&self.0.more.inputs, at.index() as usize);
+        // Fewer records than there were variables: on another thread a tape starts anew.
+        if index <= inputs.get() {
+            inputs.set(index + 1);
         }
         Var::node(x, at)
     }

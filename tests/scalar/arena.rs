@@ -194,3 +194,70 @@ fn scopes_in_scopes() {
     // (x y + x) (y + x)
     assert_eq!((z.value(), z.grads_of(&[x, y])), (40.0, vec![4.0 * 5.0 + 8.0, 2.0 * 5.0 + 8.0]));
 }
+
+fn elsewhere<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    thread::spawn(f).join().unwrap()
+}
+
+/// `x y^2` at (3, 2).
+fn used(tape: &Tape<f64>) -> Var<'_> {
+    let (x, y) = (tape.var(3.0), tape.var(2.0));
+    let z = x * y * y;
+    assert_eq!(z.grads_of(&[x, y]), [4.0, 12.0]);
+    z
+}
+
+#[test]
+fn a_tape_made_and_used_elsewhere_does_not_write_to_one_of_here() {
+    let here = Tape::new();
+    let x = here.var(5.0);
+    let there = elsewhere(|| {
+        let tape = Tape::new();
+        tape.vars(&[1.0; 7]);
+        tape
+    });
+    used(&there);
+    assert_eq!((x * x).grads_of(&[x]), [10.0]);
+    drop(there);
+    assert_eq!((x * x * x).grads_of(&[x]), [75.0]);
+}
+
+#[test]
+fn variables_of_a_tape_from_elsewhere_are_variables() {
+    let tape = elsewhere(|| {
+        let tape = Tape::new();
+        tape.vars(&[1.0; 7]);
+        tape
+    });
+    let _other = Tape::<f64>::new().var(1.0);
+    used(&tape);
+}
+
+#[test]
+fn a_tape_comes_back_with_other_memory() {
+    let mut tape = Box::new(Tape::new());
+    used(&tape);
+    for n in [300, 3_000] {
+        tape = elsewhere(move || {
+            tape.value_and_grad(|x| x[0] * x[1], &vec![1.0; n], &mut vec![0.0; n]);
+            tape
+        });
+        used(&tape);
+    }
+}
+
+#[test]
+fn a_long_recording_comes_back_shorter() {
+    let tape = Tape::new();
+    let x = tape.var(2.0);
+    let n = 2_000;
+    let y = (0..n).fold(x, |sum, _| sum + x * sum.exp());
+    let _ = y;
+    assert!(tape.len() >= n);
+    let tape = elsewhere(move || {
+        let mut tape = tape;
+        tape.value_and_grad(|x| x[0] * x[1], &[1.0; 700], &mut [0.0; 700]);
+        tape
+    });
+    used(&tape);
+}
