@@ -59,6 +59,11 @@ where
         return terms
             .into_iter()
             .map(|term| f(&constants, term))
+            .inspect(|y| {
+                if !y.is_constant() {
+                    foreign()
+                }
+            })
             .fold(Var::constant(S::zero()), |sum, y| Var::constant(sum.v + y.v));
     };
     let mut inner = outer.more.inner.take().unwrap_or_default();

@@ -92,7 +92,8 @@ impl<'t, S: Scalar> Var<'t, S> {
         let (mut stop, mut keep) = (usize::MAX, false);
         for x in x {
             match () {
-                () if x.is_constant() || x.d != S::one() => unpinned(),
+                // With its own derivatives: numbers are equal where their values are.
+                () if x.is_constant() || !(x.d - S::one()).nothing() => unpinned(),
                 () if !x.at.beside(self.at) => foreign(),
                 () => {
                     stop = stop.min(x.at.index() as usize + 1);

@@ -1,5 +1,5 @@
 //! What is used wrongly says so, and how to do it.
-use chainrule::scalar::{self, Tape, Var};
+use chainrule::scalar::{self, Dual, Tape, Var};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 fn message<T>(f: impl FnOnce() -> T) -> String {
@@ -38,6 +38,23 @@ fn derivatives_with_respect_to_what_is_no_variable() {
         let text = message(|| (y * x).grads_of(&[wrong]));
         assert!(text.contains("with respect to variables of the tape\nhelp: `x.pin()`"), "{text}");
     }
+}
+
+#[test]
+fn an_intermediate_result_whose_derivative_is_1_by_value_alone() {
+    let tape = Tape::new();
+    let x = tape.var(Dual::new(0.0, [1.0]));
+    let y = x.exp(); // dy/dx = 1, but its derivative is 1, too
+    let text = message(|| (y * y).grads_of(&[y]));
+    assert!(text.contains("help: `x.pin()`"), "{text}");
+}
+
+#[test]
+fn a_scope_of_constants_that_uses_a_variable() {
+    let tape: &'static Tape<f64> = Box::leak(Box::new(Tape::new()));
+    let x: Var<'static> = tape.var(2.0);
+    let text = message(|| scalar::scope(&[Var::<'static>::from(3.0)], |_| x));
+    assert!(text.contains("variables of two tapes"), "{text}");
 }
 
 #[test]
