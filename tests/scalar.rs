@@ -12,6 +12,8 @@ mod compiled;
 mod dual;
 #[path = "scalar/edges.rs"]
 mod edges;
+#[path = "scalar/extremes.rs"]
+mod extremes;
 #[path = "scalar/functions.rs"]
 mod functions;
 #[path = "scalar/jets.rs"]
