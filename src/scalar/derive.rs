@@ -136,7 +136,7 @@ where
 ///
 /// ```
 /// use chainrule::scalar;
-/// let (orbit, slopes) = scalar::forward_grad(|[x, r]| (0..1000).fold(x, |x, _| r * x * (1.0 - x)), [0.3, 2.9]);
+/// let (orbit, slopes): (f64, [f64; 2]) = scalar::forward_grad(|[x, r]| (0..1000).fold(x, |x, _| r * x * (1.0 - x)), [0.3, 2.9]);
 /// assert!((orbit - 1.9 / 2.9).abs() < 1e-12 && (slopes[1] - 1.0 / 2.9 / 2.9).abs() < 1e-12);
 /// ```
 ///
