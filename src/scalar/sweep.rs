@@ -34,17 +34,14 @@ impl<S: Scalar> Memory<S> {
             let plain = |y_bar, d0, d1| (y_bar * d0, y_bar * d1);
             if keep { self.pass::<true, M>(bars, stop, plain) } else { self.pass::<false, M>(bars, stop, plain) }
         }
-        if !S::PLAIN || bars[..stop].as_flattened().iter().any(|bar| bar.is_nan()) {
+        let again = !S::PLAIN || bars[..stop].as_flattened().iter().any(|bar| bar.is_nan());
+        if again {
             bars.fill([S::zero(); M]);
             seed(bars);
             self.pass::<true, M>(bars, stop, guarded);
-            let result = read(bars);
-            bars.fill([S::zero(); M]);
-            self.more.bars.replace(room);
-            return result;
         }
         let result = read(bars);
-        bars[..if keep { end } else { stop }].fill([S::zero(); M]);
+        bars[..if keep || again { end } else { stop }].fill([S::zero(); M]);
         self.more.bars.replace(room);
         result
     }
