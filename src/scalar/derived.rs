@@ -1,7 +1,7 @@
 //! What numbers with a derivative beside their value have in common; a [`Trace`](super::Trace) keeps guards instead.
 use super::{Dual, Jet, Scalar, Trace, Var};
 use crate::{
-    formula::Formula,
+    formula::{Formula, moves_only},
     kernel::{Programs, Relation},
 };
 use std::cmp::Ordering;
@@ -47,7 +47,32 @@ beside_the_value! { ['t, S: Scalar] Var<'t, S> }
 beside_the_value! { [S: Scalar, const N: usize] Dual<S, N> }
 beside_the_value! { [S: Scalar, const N: usize] Jet<N, S> }
 
-/// Plain numbers are constants like others for the rest.
+/// Plain numbers have no derivative to carry.
+macro_rules! without_constants { ([$($g:tt)*] $t:ty) => {
+    impl<$($g)*> $t {
+        /// `f(self, c)` for a plain number.
+        #[inline(always)]
+        pub(super) fn with_right<O: Formula<2>>(self, c: f64, op: O) -> Self {
+            let x = [self.v.number(), <S as Scalar>::lit(c).number()];
+            let y = op.value(x);
+            let [p, _] = op.partials(x, y);
+            self.fold(S::of(y), S::of(p), moves_only::<O>())
+        }
+
+        /// `f(c, self)` for a plain number.
+        #[inline(always)]
+        pub(super) fn with_left<O: Formula<2>>(self, c: f64, op: O) -> Self {
+            let x = [<S as Scalar>::lit(c).number(), self.v.number()];
+            let y = op.value(x);
+            let [_, q] = op.partials(x, y);
+            self.fold(S::of(y), S::of(q), moves_only::<O>())
+        }
+    }
+} }
+without_constants! { ['t, S: Scalar] Var<'t, S> }
+without_constants! { [S: Scalar, const N: usize] Dual<S, N> }
+
+/// They are constants like others for the rest.
 macro_rules! with_constants { ([$($g:tt)*] $t:ty) => {
     impl<$($g)*> $t {
         #[inline(always)]

@@ -73,26 +73,8 @@ impl<S: Scalar, const N: usize> Dual<S, N> {
         Self { v, d: guarded(self.d, p, b.d, q) }
     }
 
-    /// `f(self, c)` for a plain number.
     #[inline(always)]
-    pub(super) fn with_right<O: Formula<2>>(self, c: f64, op: O) -> Self {
-        let x = [self.v.number(), <S as Scalar>::lit(c).number()];
-        let y = op.value(x);
-        let [p, _] = op.partials(x, y);
-        self.fold(S::of(y), S::of(p), moves_only::<O>())
-    }
-
-    /// `f(c, self)` for a plain number.
-    #[inline(always)]
-    pub(super) fn with_left<O: Formula<2>>(self, c: f64, op: O) -> Self {
-        let x = [<S as Scalar>::lit(c).number(), self.v.number()];
-        let y = op.value(x);
-        let [_, q] = op.partials(x, y);
-        self.fold(S::of(y), S::of(q), moves_only::<O>())
-    }
-
-    #[inline(always)]
-    fn fold(self, v: S, slope: S, moves: bool) -> Self {
+    pub(super) fn fold(self, v: S, slope: S, moves: bool) -> Self {
         if moves || plain(slope) {
             return Self { v, d: self.d.map(|d| d * slope) };
         }

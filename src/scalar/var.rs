@@ -70,7 +70,8 @@ impl<'t, S: Scalar> Var<'t, S> {
     /// The recording stays: derivatives of other results may be asked for.
     ///
     /// # Panics
-    /// If one of `x` is a constant, of another tape, or the result of an operation that is not pinned.
+    /// If one of `x` is a constant, of another tape, or the result of an operation that is not pinned. (A variable and a constant added
+    /// stand for the variable.)
     #[track_caller]
     pub fn grads_of(self, x: &[Self]) -> Vec<S> {
         let mut gradient = vec![S::zero(); x.len()];
@@ -130,11 +131,10 @@ impl<'t, S: Scalar> Var<'t, S> {
         // The pen is taken and put on every path: what is read from memory after two paths meet costs the time of a store and a load.
         let moves = moves_only::<O>();
         let mut pen = Pen::take();
-        let y = if pen.holds(self.at, b.at) {
-            self.join(b, v, p, q, moves, &mut pen)
-        } else if b.at.is_none() {
+        let usual = pen.holds(self.at, b.at);
+        let y = if !usual && b.at.is_none() {
             self.fold_with(v, p, moves, &mut pen)
-        } else if self.at.is_none() {
+        } else if !usual && self.at.is_none() {
             b.fold_with(v, q, moves, &mut pen)
         } else {
             self.join(b, v, p, q, moves, &mut pen)
@@ -143,26 +143,8 @@ impl<'t, S: Scalar> Var<'t, S> {
         y
     }
 
-    /// `f(self, c)` for a plain number.
     #[inline(always)]
-    pub(super) fn with_right<O: Formula<2>>(self, c: f64, op: O) -> Self {
-        let x = [self.v.number(), S::lit(c).number()];
-        let y = op.value(x);
-        let [p, _] = op.partials(x, y);
-        self.fold(S::of(y), S::of(p), moves_only::<O>())
-    }
-
-    /// `f(c, self)` for a plain number.
-    #[inline(always)]
-    pub(super) fn with_left<O: Formula<2>>(self, c: f64, op: O) -> Self {
-        let x = [S::lit(c).number(), self.v.number()];
-        let y = op.value(x);
-        let [_, q] = op.partials(x, y);
-        self.fold(S::of(y), S::of(q), moves_only::<O>())
-    }
-
-    #[inline(always)]
-    fn fold(self, v: S, slope: S, moves: bool) -> Self {
+    pub(super) fn fold(self, v: S, slope: S, moves: bool) -> Self {
         if !S::PLAIN {
             return Self { v, d: self.d.chain(slope), ..self };
         }
